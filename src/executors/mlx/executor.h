@@ -1,0 +1,62 @@
+// The MLX executor: replays a graph's ops through MLX, lazily, on CPU, CUDA or Metal.
+#pragma once
+
+#include <mlx/array.h>
+#include <mlx/device.h>
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "ir/graph.h"
+#include "ops/op.h"
+
+namespace godwit::executors {
+
+// Host tensors in and out; sequences are lists (ONNX), a plain tensor is a list of one.
+struct HostValue {
+  std::vector<Tensor> items;
+  bool is_sequence = false;
+};
+
+mlx::core::array to_mlx(const Tensor& tensor);                  // copies; sub-byte and float8 types as bytes
+Tensor to_host(const mlx::core::array& array, DType dtype);     // evaluates; dtype is the IR's
+
+class MlxExecutor {
+ public:
+  // Uploads the weights that the graph uses. The module must outlive the executor.
+  MlxExecutor(const ir::Module& module, const std::string& graph = "main");
+
+  // Named inputs to named outputs. State carries over from call to call until reset().
+  // Throws UsageError naming input, expected and given shape; an absent input is an error.
+  std::map<std::string, HostValue> run(const std::map<std::string, HostValue>& inputs);
+  void reset();
+
+  // The same over arrays, in the order of the graph's inputs and outputs; results stay lazy.
+  std::vector<ops::Datum> call(const std::vector<ops::Datum>& inputs);
+
+  // Called with every node's results while a call runs (layer-by-layer comparison, profiling).
+  using Observer = std::function<void(const ir::Node&, const std::vector<ops::Datum>&)>;
+  void observe(Observer observer) { observer_ = std::move(observer); }
+
+  const ir::Graph& graph() const { return *graph_; }
+
+ private:
+  struct Frame;
+  void run_nodes(const ir::Graph& graph, Frame& frame);
+  std::vector<ops::Datum> run_node(const ir::Node& node, Frame& frame);
+  std::vector<ops::Datum> run_if(const ir::Node& node, Frame& frame);
+  std::vector<ops::Datum> run_loop(const ir::Node& node, Frame& frame);
+
+  const ir::Module& module_;
+  const ir::Graph* graph_;
+  std::map<const ir::Value*, ops::Datum> weights_;
+  std::vector<mlx::core::array> states_;
+  Observer observer_;
+};
+
+// Runs one node on constant operands: constant folding. Null when it cannot be run on its own.
+std::optional<std::vector<Tensor>> evaluate(const ir::Node& node, const std::vector<Tensor>& inputs);
+
+}  // namespace godwit::executors
