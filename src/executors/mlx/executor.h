@@ -4,8 +4,10 @@
 #include <mlx/array.h>
 #include <mlx/device.h>
 
+#include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,7 +28,9 @@ Tensor to_host(const mlx::core::array& array, DType dtype);     // evaluates; dt
 class MlxExecutor {
  public:
   // Uploads the weights that the graph uses. The module must outlive the executor.
+  // Throws UsageError where the module has no such graph, FileError where a weight is missing.
   MlxExecutor(const ir::Module& module, const std::string& graph = "main");
+  ~MlxExecutor();
 
   // Named inputs to named outputs. State carries over from call to call until reset().
   // Throws UsageError naming input, expected and given shape; an absent input is an error.
@@ -48,10 +52,15 @@ class MlxExecutor {
   std::vector<ops::Datum> run_node(const ir::Node& node, Frame& frame);
   std::vector<ops::Datum> run_if(const ir::Node& node, Frame& frame);
   std::vector<ops::Datum> run_loop(const ir::Node& node, Frame& frame);
+  std::vector<ops::Datum> run_bind(const ir::Node& node, Frame& frame);
+  std::vector<ops::Datum> run_check(const ir::Node& node, Frame& frame);
+  std::vector<ops::Datum> run_region(const ir::Graph& region, std::vector<ops::Datum> arguments, const Frame& outer);
+  const ops::Datum& value_of(const ir::Value* value, const Frame& frame) const;
 
   const ir::Module& module_;
   const ir::Graph* graph_;
-  std::map<const ir::Value*, ops::Datum> weights_;
+  std::map<const ir::Value*, ops::Datum> weights_;  // and constants
+  std::unique_ptr<class SymbolTable> symbols_;
   std::vector<mlx::core::array> states_;
   Observer observer_;
 };
