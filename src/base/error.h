@@ -1,37 +1,15 @@
-// The three kinds of error: the caller's fault, the file's fault, ours.
+// Errors with formatted messages. Their types belong to the public interface.
 #pragma once
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <stdexcept>
 #include <string>
 #include <utility>
 
+#include "godwit/error.h"  // IWYU pragma: export
+
 namespace godwit {
-
-class Error : public std::runtime_error {
- public:
-  using std::runtime_error::runtime_error;
-};
-
-// The caller asked for something that cannot be: wrong flag, wrong shape, unknown input name.
-class UsageError : public Error {
- public:
-  using Error::Error;
-};
-
-// The file is damaged, hostile or holds something that is not supported. The command line exits with 2.
-class FileError : public Error {
- public:
-  using Error::Error;
-};
-
-// A broken promise inside godwit.
-class InternalError : public Error {
- public:
-  using Error::Error;
-};
 
 template <class E, class... Args>
 [[noreturn]] void raise(fmt::format_string<Args...> format, Args&&... args) {

@@ -137,6 +137,20 @@ std::string Dim::str() const {
   return out;
 }
 
+std::string Dim::render(const Spell& binary, const std::function<std::string(const std::string&)>& symbol) const {
+  std::string out;
+  for (const Term& t : terms_) {
+    std::string v = t.expr ? binary(t.expr->op, t.expr->a.render(binary, symbol), t.expr->b.render(binary, symbol)) : symbol(t.key);
+    const int64_t magnitude = t.factor < 0 ? -t.factor : t.factor;
+    if (magnitude != 1) v = std::to_string(magnitude) + " * " + v;
+    if (out.empty()) out = t.factor < 0 ? "-" + v : v;
+    else out += (t.factor < 0 ? " - " : " + ") + v;
+  }
+  if (out.empty()) return std::to_string(constant_);
+  if (constant_ != 0) out += (constant_ < 0 ? " - " : " + ") + std::to_string(constant_ < 0 ? -constant_ : constant_);
+  return out;
+}
+
 Dim Dim::scaled(int64_t factor) const {
   if (factor == 0) return 0;
   Dim d = *this;

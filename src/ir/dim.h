@@ -36,6 +36,10 @@ class Dim {
   void visit_symbols(const std::function<void(const std::string&)>& visit) const;
 
   std::string str() const;
+  // As an expression of another language: `binary` spells '/' (floor division), '%', '*', '<' (minimum), '>' (maximum)
+  // of two expressions.
+  using Spell = std::function<std::string(char op, const std::string& a, const std::string& b)>;
+  std::string render(const Spell& binary, const std::function<std::string(const std::string&)>& symbol) const;
 
   friend Dim operator+(const Dim& a, const Dim& b);
   friend Dim operator-(const Dim& a, const Dim& b);

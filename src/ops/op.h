@@ -17,10 +17,12 @@
 #include <string_view>
 #include <tuple>
 #include <type_traits>
+#include <typeinfo>
 #include <variant>
 #include <vector>
 
 #include "base/error.h"
+#include "godwit/sequence.h"
 #include "ir/graph.h"
 
 namespace godwit::ops {
@@ -29,10 +31,6 @@ using mlx::core::array;
 using Ints = std::vector<int>;
 using Reals = std::vector<double>;
 using Texts = std::vector<std::string>;
-
-struct Sequence {
-  std::vector<array> items;
-};
 
 // What a value is at run time.
 using Datum = std::variant<array, Sequence>;
@@ -68,6 +66,9 @@ struct Op {
   std::string cpp_pattern;     // empty: ops::NAME(every parameter in order)
   std::string python_pattern;  // empty: ops.NAME(operands..., attribute=value...)
   bool is_pure = true;         // false: never folded, merged (random numbers)
+  enum class Result : uint8_t { array, sequence, arrays } result = Result::array;
+  void (*function)() = nullptr;                // the row's function, of the type that `signature` tells
+  const std::type_info* signature = nullptr;
 
   Op&& cpp(std::string pattern) && { cpp_pattern = std::move(pattern); return std::move(*this); }
   Op&& python(std::string pattern) && { python_pattern = std::move(pattern); return std::move(*this); }
@@ -184,12 +185,21 @@ Eval evaluator(R (*function)(A...), std::index_sequence<I...>) {
 
 }  // namespace detail
 
+template <class R>
+constexpr Op::Result result_of() {
+  if (std::is_same_v<R, Sequence>) return Op::Result::sequence;
+  return std::is_same_v<R, array> ? Op::Result::array : Op::Result::arrays;
+}
+
 template <class R, class... A>
 Op row(std::string name, R (*function)(A...), std::string_view signature, Infer infer) {
   Op op;
   op.params = detail::parse_signature(name, signature, {detail::Arg<A>::kind...});
   op.name = std::move(name);
   op.infer = infer;
+  op.result = result_of<R>();
+  op.function = reinterpret_cast<void (*)()>(function);
+  op.signature = &typeid(R(A...));
   op.eval = detail::evaluator(function, std::index_sequence_for<A...>{});
   return op;
 }
