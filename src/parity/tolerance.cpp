@@ -1,0 +1,63 @@
+#include "parity/tolerance.h"
+
+#include <set>
+
+#include "base/error.h"
+
+namespace godwit::parity {
+namespace {
+
+constexpr int kDeep = 100;
+
+bool is_layer(const std::string& op) {
+  static const std::set<std::string> layers = {"linear",      "matmul",    "einsum", "conv", "conv_transpose",
+                                               "deform_conv", "attention", "lstm",   "gru",  "rnn"};
+  return layers.count(op) > 0;
+}
+
+bool is_recurrent(const std::string& op) { return op == "lstm" || op == "gru" || op == "rnn" || op == "loop"; }
+
+int precision(DType dtype) {
+  switch (dtype) {
+    case DType::bf16: return 0;
+    case DType::f16: return 1;
+    case DType::f64: return 3;
+    default: return 2;
+  }
+}
+
+}  // namespace
+
+double scaled_tolerance(DType dtype, bool hard) {
+  double epsilons = hard ? 16 : 4;
+  if (dtype == DType::f16) return epsilons * 0x1p-10;
+  if (dtype == DType::bf16) return epsilons * 0x1p-7;
+  return hard ? 1e-4 : 1e-5;
+}
+
+ChosenTolerance tolerance_for(const ir::Graph& graph) {
+  DType least = DType::f64;
+  bool any_float = false, recurrent = !graph.states.empty();
+  int layers = 0;
+  auto see = [&](const ir::Value* value) {
+    if (!value || !is_float(value->type.dtype)) return;
+    if (precision(value->type.dtype) < precision(least)) least = value->type.dtype;
+    any_float = true;
+  };
+  for (const ir::Value* input : graph.inputs) see(input);
+  ir::for_each_node(graph, [&](const ir::Node& node, const ir::Graph&) {
+    for (const ir::Value* output : node.outputs) see(output);
+    layers += is_layer(node.op);
+    recurrent = recurrent || is_recurrent(node.op);
+  });
+  if (!any_float) least = DType::f32;
+  ChosenTolerance chosen;
+  chosen.tolerance.scaled = scaled_tolerance(least, recurrent || layers > kDeep);
+  chosen.why = fmt::format("{}{}", long_name(least),
+                           recurrent        ? ", recurrent"
+                           : layers > kDeep ? fmt::format(", {} layers", layers)
+                                            : "");
+  return chosen;
+}
+
+}  // namespace godwit::parity
