@@ -45,15 +45,18 @@ F* row(std::string_view name) {
 
 }  // namespace op
 
-// The arrays of a .safetensors file by name. Throws FileError where a name is asked for that the file lacks.
+// The arrays of .safetensors files by name.
 class Weights {
  public:
-  // `aliases` maps names of the generated code to names of the file, where they differ.
-  explicit Weights(const std::filesystem::path& file, std::map<std::string, std::string> aliases = {});
+  // `aliases` maps names of the generated code to names in the files, where they differ. Throws FileError.
+  explicit Weights(const std::vector<std::filesystem::path>& files, std::map<std::string, std::string> aliases = {});
+  // Throws FileError where the files have no such array.
   const array& operator()(const std::string& name) const;
+  // The arrays NAME.0, NAME.1, ... as far as there are any.
+  std::vector<array> list(const std::string& name) const;
 
  private:
-  std::string file_;
+  std::string files_;
   std::map<std::string, std::string> aliases_;
   std::map<std::string, array, std::less<>> arrays_;
 };
@@ -62,5 +65,9 @@ class Weights {
 bool read_bool(const array& value);
 int read_int(const array& value);  // saturates at the limits of int
 std::vector<int> read_ints(const array& value);
+
+// The largest difference over the largest magnitude of `expected`; infinity where shapes or element types differ, or
+// one has a NaN or an infinity where the other has not.
+double relative_error(const array& actual, const array& expected);
 
 }  // namespace godwit

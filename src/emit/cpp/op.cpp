@@ -15,20 +15,30 @@ void (*op::row_function(std::string_view name, const std::type_info& signature))
   return op.function;
 }
 
-Weights::Weights(const std::filesystem::path& file, std::map<std::string, std::string> aliases)
-    : file_(file.string()), aliases_(std::move(aliases)) {
-  try {
-    for (auto& [name, value] : mx::load_safetensors(file_).first) arrays_.emplace(name, std::move(value));
-  } catch (const std::exception& e) {
-    raise<FileError>("{}: {}", file_, e.what());
+Weights::Weights(const std::vector<std::filesystem::path>& files, std::map<std::string, std::string> aliases)
+    : aliases_(std::move(aliases)) {
+  for (const std::filesystem::path& file : files) {
+    files_ += (files_.empty() ? "" : ", ") + file.string();
+    try {
+      for (auto& [name, value] : mx::load_safetensors(file.string()).first) arrays_.emplace(name, std::move(value));
+    } catch (const std::exception& e) {
+      raise<FileError>("{}: {}", file.string(), e.what());
+    }
   }
 }
 
 const array& Weights::operator()(const std::string& name) const {
   auto alias = aliases_.find(name);
   auto found = arrays_.find(alias == aliases_.end() ? name : alias->second);
-  require<FileError>(found != arrays_.end(), "{}: weight {} is missing", file_, name);
+  require<FileError>(found != arrays_.end(), "{}: {} is missing", files_, name);
   return found->second;
+}
+
+std::vector<array> Weights::list(const std::string& name) const {
+  std::vector<array> out;
+  for (auto found = arrays_.find(name + ".0"); found != arrays_.end(); found = arrays_.find(name + "." + std::to_string(out.size())))
+    out.push_back(found->second);
+  return out;
 }
 
 bool read_bool(const array& value) { return mx::astype(mx::reshape(value, {}), mx::bool_).item<bool>(); }
@@ -47,6 +57,23 @@ int read_int(const array& value) {
   std::vector<int> all = read_ints(value);
   require<UsageError>(all.size() == 1, "one integer expected, the array has {}", all.size());
   return all[0];
+}
+
+double relative_error(const array& actual, const array& expected) {
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  if (actual.shape() != expected.shape() || actual.dtype() != expected.dtype()) return infinity;
+  if (actual.size() == 0) return 0;
+  if (mx::issubdtype(actual.dtype(), mx::complexfloating))
+    return std::max(relative_error(mx::real(actual), mx::real(expected)), relative_error(mx::imag(actual), mx::imag(expected)));
+  const array a = mx::astype(actual, mx::float64, mx::Device::cpu), e = mx::astype(expected, mx::float64, mx::Device::cpu);
+  const array plain = mx::isfinite(e, mx::Device::cpu), zero = mx::array(0.0, mx::float64);
+  const array same_odd = mx::array_equal(mx::where(plain, zero, a, mx::Device::cpu), mx::where(plain, zero, e, mx::Device::cpu), true, mx::Device::cpu);
+  if (!same_odd.item<bool>()) return infinity;
+  const array gap = mx::where(plain, mx::abs(mx::subtract(a, e, mx::Device::cpu), mx::Device::cpu), zero, mx::Device::cpu);
+  const array scale = mx::max(mx::where(plain, mx::abs(e, mx::Device::cpu), zero, mx::Device::cpu), false, mx::Device::cpu);
+  const double largest = mx::max(gap, false, mx::Device::cpu).item<double>(), magnitude = scale.item<double>();
+  if (!(largest >= 0)) return infinity;
+  return magnitude > 0 ? largest / magnitude : largest;
 }
 
 }  // namespace godwit

@@ -1,0 +1,26 @@
+// Identifiers for generated code.
+#pragma once
+
+#include <set>
+#include <string>
+#include <string_view>
+
+namespace godwit::emit {
+
+// Letters, digits and single underscores, not starting with a digit: "encoder/layer.0" -> "encoder_layer_0".
+std::string identifier(std::string_view text);
+// "MiniLM v2.onnx" -> "MiniLmV2Onnx"
+std::string class_identifier(std::string_view text);
+
+// Hands out each name once.
+class Namer {
+ public:
+  Namer();  // keywords of C++ and Python, and what generated code uses itself, are taken
+  void reserve(const std::string& name) { taken_.insert(name); }
+  std::string unique(const std::string& wanted);  // "x", "x_2", "x_3"
+
+ private:
+  std::set<std::string> taken_;
+};
+
+}  // namespace godwit::emit
