@@ -36,6 +36,9 @@ class MlxExecutor {
   // Throws UsageError naming input, expected and given shape; an absent input is an error.
   std::map<std::string, HostValue> run(const std::map<std::string, HostValue>& inputs);
   void reset();
+  // The state between calls, in the order of the graph's states; empty before the first call.
+  const std::vector<mlx::core::array>& states() const { return states_; }
+  void set_states(std::vector<mlx::core::array> states) { states_ = std::move(states); }
 
   // The same over arrays, in the order of the graph's inputs and outputs; results stay lazy.
   std::vector<ops::Datum> call(const std::vector<ops::Datum>& inputs);
