@@ -1,0 +1,233 @@
+#!/usr/bin/env python3
+"""Converts and proves whole model zoos: builds each model with random weights, exports it, records what the original
+computes, then runs `godwit convert` and `godwit validate` on the file.
+
+    models.py --source torchvision --route pt2            the whole source
+    models.py --source torchvision --route onnx --slice   a fixed small part, for the tests
+    models.py --source timm --route pt2 --only resnet10t  some models by name
+
+One JSON object a model goes to RESULTS/SOURCE-ROUTE.jsonl; models that have one are not run again (--again NAME,... or
+--failed runs them anew). A summary for docs/coverage.md goes to --summary. Exported files are deleted after use.
+"""
+import argparse
+import datetime
+import json
+import os
+import platform
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.normpath(os.path.join(HERE, "..", ".."))
+sys.path.insert(0, HERE)
+GOALS = {("torchvision", "pt2"): 0.97, ("torchvision", "onnx"): 0.97, ("torchvision", "torchscript"): 0.95,
+         ("timm", "pt2"): 0.95, ("transformers", "pt2"): 0.90}
+NO_STATEMENT = ("skipped", "export_failed", "export_time_limit")  # not counted: there was no file to convert
+
+
+def prepare(source, route, name, folder):
+    """In a child process: builds and exports; leaves the file, the golden and what happened in the folder."""
+    import torch
+    import routes
+    import zoo
+    torch.set_num_threads(1)
+    status, stage = {"parameters": 0}, "build"
+    try:
+        model, args, kwargs = zoo.SOURCES[source][1](name)
+        status["parameters"] = sum(p.numel() for p in model.parameters())
+        stage = "export"
+        status["model"] = routes.ROUTES[route](model, args, kwargs, folder)
+    except zoo.Skip as reason:
+        status |= {"status": "skipped", "reason": str(reason)}
+    except Exception as error:
+        status |= {"status": "skipped" if stage == "build" else "export_failed", "trace": traceback.format_exc()[-2000:],
+                   "reason": f"{type(error).__name__}: {str(error)[:300]}"}
+    with open(os.path.join(folder, "prepared.json"), "w") as file:
+        json.dump(status, file)
+
+
+def in_child(function, limit):
+    """Runs the function in a fork, so that imports are paid once and a crash or a hang ends with it."""
+    child = os.fork()
+    if child == 0:
+        os.setsid()
+        quiet = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(quiet, 1)
+        os.dup2(quiet, 2)
+        try:
+            function()
+        finally:
+            os._exit(0)
+    end = time.monotonic() + limit
+    while os.waitpid(child, os.WNOHANG) == (0, 0):
+        if time.monotonic() > end:
+            os.killpg(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def call(command, limit):
+    """Exit status, the JSON on stdout (or None), the last line of stderr."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=limit)
+    except subprocess.TimeoutExpired:
+        return None, None, f"over {limit} s"
+    lines = [line for line in done.stderr.splitlines() if line.strip()]
+    try:
+        answer = json.loads(done.stdout)
+    except ValueError:
+        answer = None
+    return done.returncode, answer, lines[-1] if lines else ""
+
+
+def judge(godwit, model, folder, limit):
+    package = os.path.join(folder, "package")
+    start = time.monotonic()
+    code, answer, said = call([godwit, "convert", model, "-o", package, "--json"], limit)
+    result = {"convert_s": round(time.monotonic() - start, 2)}
+    if code != 0:
+        reason = said or (answer or {}).get("error", "") or f"exit {code}"
+        return result | {"status": "convert_failed", "reason": reason[:500],
+                         "unsupported": (answer or {}).get("unsupported", {})}
+    result["nodes"] = answer.get("nodes_after")
+    golden = os.path.join(folder, "golden.safetensors")
+    start = time.monotonic()
+    code, answer, said = call([godwit, "validate", package, "--golden", golden, "--json"], limit)
+    result["validate_s"] = round(time.monotonic() - start, 2)
+    if answer and "max_error" in answer:
+        result |= {"max_error": answer["max_error"], "tolerance": answer["tolerance"]}
+    if code == 0 and answer and answer.get("status") == "passed":
+        return result | {"status": "passed"}
+    reasons = [f"{o['name']}: {o['reason']}" for o in (answer or {}).get("outputs", []) if not o.get("passed")]
+    return result | {"status": "validate_failed", "reason": (reasons[0] if reasons else said or f"exit {code}")[:500]}
+
+
+def run_model(options, name):
+    folder = tempfile.mkdtemp(prefix="godwit-sweep-", dir=options.cache)
+    try:
+        start = time.monotonic()
+        in_time = in_child(lambda: prepare(options.source, options.route, name, folder), options.export_limit)
+        result = {"name": name, "export_s": round(time.monotonic() - start, 2)}
+        path = os.path.join(folder, "prepared.json")
+        if not in_time:
+            return result | {"status": "export_time_limit", "reason": f"over {options.export_limit} s"}
+        if not os.path.exists(path):
+            return result | {"status": "export_failed", "reason": "the exporting process ended early"}
+        with open(path) as file:
+            prepared = json.load(file)
+        result["parameters"] = prepared["parameters"]
+        if "status" in prepared:
+            return result | {key: prepared[key] for key in ("status", "reason")}
+        result["file_bytes"] = os.path.getsize(prepared["model"])
+        return result | judge(options.godwit, prepared["model"], folder, options.limit)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def load_results(path):
+    if not os.path.exists(path):
+        return {}
+    with open(path) as file:
+        return {row["name"]: row for row in map(json.loads, file)}
+
+
+def versions():
+    from importlib import metadata
+    found = {}
+    for package in ("torch", "torchvision", "timm", "transformers", "onnx", "onnxruntime", "onnxscript"):
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            pass
+    return found
+
+
+def summarize(options, results):
+    counted = [r for r in results if r["status"] not in NO_STATEMENT]
+    passed = [r for r in counted if r["status"] == "passed"]
+    worst = max(passed, key=lambda r: r["max_error"], default=None)
+    rate = len(passed) / len(counted) if counted else 0.0
+    return {
+        "title": f"{options.source} through {options.route}", "date": datetime.date.today().isoformat(),
+        "command": "python3 tools/sweeps/models.py " + " ".join(options.command),
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores", "versions": versions(), "total": len(results),
+        "counted": len(counted), "passed": len(passed), "rate": rate,
+        "goal": GOALS.get((options.source, options.route)), "largest_error": worst and worst["max_error"],
+        "largest_error_in": worst and worst["name"],
+        "failures": [{"name": r["name"], "status": r["status"], "reason": r.get("reason", "")}
+                     for r in results if r["status"] != "passed"],
+    }
+
+
+def select(options, names):
+    import zoo
+    if options.slice:
+        names = zoo.SLICE[options.source]
+    if options.only:
+        names = options.only.split(",")
+    if options.first:
+        names = names[:options.first]
+    return names
+
+
+def parse(argv):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--source", required=True, choices=["torchvision", "timm", "transformers"])
+    parser.add_argument("--route", required=True, choices=["pt2", "onnx", "torchscript"])
+    parser.add_argument("--godwit", default=os.path.join(ROOT, "build", "bin", "godwit"))
+    parser.add_argument("--results", default=os.path.join(ROOT, "build", "sweeps"))
+    parser.add_argument("--summary", help="where the summary goes; default RESULTS/SOURCE-ROUTE.json")
+    parser.add_argument("--cache", default=tempfile.gettempdir(), help="where exported files live while they are used")
+    parser.add_argument("--slice", action="store_true", help="only the fixed small part; every model must pass")
+    parser.add_argument("--only", help="these names, comma separated")
+    parser.add_argument("--first", type=int, help="only so many")
+    parser.add_argument("--again", default="", help="run these anew, comma separated")
+    parser.add_argument("--failed", action="store_true", help="run anew what did not pass")
+    parser.add_argument("--limit", type=float, default=300, help="seconds for each godwit command")
+    parser.add_argument("--export-limit", type=float, default=120, help="seconds to build and export a model")
+    options = parser.parse_args(argv)
+    options.command = sys.argv[1:] if argv is None else argv
+    return options
+
+
+def main(argv=None):
+    options = parse(argv)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    import zoo
+    os.makedirs(options.results, exist_ok=True)
+    kind = f"{options.source}-{options.route}" + ("-slice" if options.slice else "")
+    path = os.path.join(options.results, kind + ".jsonl")
+    done = {} if options.slice else load_results(path)
+    again = set(options.again.split(","))
+    names = select(options, zoo.SOURCES[options.source][0]() if not (options.slice or options.only) else [])
+    for number, name in enumerate(names, 1):
+        old = done.get(name)
+        if old and name not in again and not (options.failed and old["status"] != "passed"):
+            continue
+        result = run_model(options, name)
+        done[name] = result
+        with open(path, "a") as file:
+            file.write(json.dumps(result) + "\n")
+        error = f" {result['max_error']:.2e}" if "max_error" in result else ""
+        print(f"[{number}/{len(names)}] {name}: {result['status']}{error} {result.get('reason', '')[:200]}", flush=True)
+    chosen = [done[name] for name in names if name in done]
+    summary = summarize(options, chosen)
+    with open(options.summary or os.path.join(options.results, kind + ".json"), "w") as file:
+        json.dump(summary, file, indent=1)
+        file.write("\n")
+    print(f"{summary['title']}: {summary['passed']} of {summary['counted']} converted and proven ({summary['rate']:.1%})")
+    if options.slice and summary["passed"] != len(chosen):
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
