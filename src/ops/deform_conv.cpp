@@ -23,7 +23,9 @@ array read(const array& planes, const array& y, const array& x, int height, int 
     return mx::logical_and(mx::greater_equal(v, array(0.0f)), mx::less_equal(v, array(static_cast<float>(size - 1))));
   };
   auto clamped = [](const array& v, int size) {
-    return mx::astype(mx::clip(v, array(0.0f), array(static_cast<float>(size - 1))), mx::int32);
+    // Clamped once more as an integer: an offset that is not a number must not become an address.
+    array near = mx::clip(v, array(0.0f), array(static_cast<float>(size - 1)));
+    return mx::clip(mx::astype(near, mx::int32), array(0), array(size - 1));
   };
   array valid = mx::logical_and(inside(y, height), inside(x, width));
   array flat = mx::add(mx::multiply(clamped(y, height), array(width)), clamped(x, width));
