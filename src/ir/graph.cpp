@@ -53,6 +53,11 @@ Value* Graph::weight(const std::string& name, const Type& type) {
   return weights[name] = add_value(std::move(v));
 }
 
+void Graph::adopt_values(Graph& other) {
+  for (auto& value : other.values_) values_.push_back(std::move(value));
+  other.values_.clear();
+}
+
 void Graph::add_output(std::string name, Value* value) {
   outputs.push_back(value);
   output_names.push_back(std::move(name));

@@ -92,6 +92,8 @@ struct Graph {
   Value* add_state(std::string name, Type type, std::optional<Tensor> initial = std::nullopt);
   Value* weight(const std::string& name, const Type& type);  // the same value for the same name
   void add_output(std::string name, Value* value);
+  // Becomes the owner of another graph's values, before its nodes move here.
+  void adopt_values(Graph& other);
 
  private:
   std::deque<std::unique_ptr<Value>> values_;
