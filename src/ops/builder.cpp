@@ -40,7 +40,8 @@ std::vector<ir::Value*> Builder::ops(std::string_view name, std::vector<ir::Valu
 }
 
 ir::Value* Builder::op(std::string_view name, std::vector<ir::Value*> inputs, ir::Attrs attrs) {
-  return ops(name, std::move(inputs), std::move(attrs)).front();
+  std::vector<ir::Value*> outputs = ops(name, std::move(inputs), std::move(attrs));
+  return outputs.empty() ? nullptr : outputs.front();
 }
 
 ir::Value* Builder::constant(const Tensor& tensor) { return op("constant", {}, {{"value", tensor.contiguous()}}); }
@@ -71,7 +72,7 @@ ir::Dims Builder::read(ir::Value* value) {
   require<UsageError>(n <= 64, "{} integers are read as dimensions", n);
   std::vector<std::string> symbols;
   for (int64_t i = 0; i < n; ++i) {
-    out.push_back(InferContext::fresh());
+    out.push_back(InferContext::fresh_read());
     symbols.push_back(*out.back().as_symbol());
   }
   // Once read, the value stays readable: later uses get the same symbols.

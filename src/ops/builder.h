@@ -21,7 +21,7 @@ class Builder {
   // Where the nodes that follow come from.
   void set_place(std::string place, std::string scope = "");
 
-  // The node's first output. Throws UsageError (with op, place and shapes) when operands or attributes do not fit.
+  // The node's first output, null where it has none. Throws UsageError (with op, place and shapes) when operands or attributes do not fit.
   ir::Value* op(std::string_view name, std::vector<ir::Value*> inputs, ir::Attrs attrs = {});
   // All outputs.
   std::vector<ir::Value*> ops(std::string_view name, std::vector<ir::Value*> inputs, ir::Attrs attrs = {});

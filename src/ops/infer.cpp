@@ -30,9 +30,20 @@ int64_t InferContext::number(std::string_view name) const {
   return d.value();
 }
 
-ir::Dim InferContext::fresh() {
+namespace {
+
+ir::Dim numbered(const char* prefix) {
   static std::atomic<int> counter{0};
-  return ir::Dim::symbol("u" + std::to_string(counter++));
+  return ir::Dim::symbol(prefix + std::to_string(counter++));
+}
+
+}  // namespace
+
+ir::Dim InferContext::fresh() { return numbered("u"); }
+ir::Dim InferContext::fresh_read() { return numbered("r"); }
+
+bool InferContext::is_read(std::string_view symbol) {
+  return symbol.size() > 1 && symbol[0] == 'r' && symbol.find_first_not_of("0123456789", 1) == symbol.npos;
 }
 
 void InferContext::fail_with(const std::string& message) const {
@@ -126,7 +137,8 @@ void infer_node(ir::Graph& graph, ir::Node& node) {
     InferContext context(node, *op);
     types = op->infer(context);
   } else if (op) {
-    types.resize(std::max<size_t>(node.outputs.size(), 1));
+    const bool gives_none = node.op == "bind" || node.op == "check";
+    types.resize(std::max<size_t>(node.outputs.size(), gives_none ? 0 : 1));
   }
   while (node.outputs.size() < types.size()) {
     ir::Value v;

@@ -34,6 +34,9 @@ class InferContext {
 
   // A dimension that only the run will tell.
   static ir::Dim fresh();
+  // A number that `bind` will read from a tensor: unlike other dimensions it may be negative or beyond any axis.
+  static ir::Dim fresh_read();
+  static bool is_read(std::string_view symbol);
 
   // Stops with "[conv] <message> (node encoder.conv1, model.py:41)".
   template <class... Args>
