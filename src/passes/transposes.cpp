@@ -47,28 +47,34 @@ bool merge_pairs(ir::Module& module, ir::Graph& root, ir::Graph& graph) {
   return rewriter.finish();
 }
 
-// Whether some reader of the value is a transpose that undoes the permutation.
-bool is_undone(const ir::Value* v, const Axes& axes, const std::map<const ir::Value*, std::vector<const ir::Node*>>& readers) {
+using Readers = std::map<const ir::Value*, std::vector<const ir::Node*>>;
+
+bool is_elementwise(const ir::Node& node) { return unary.contains(node.op) || binary.contains(node.op); }
+
+// Whether a transpose that undoes the permutation reads the value, directly or after elementwise ops.
+bool is_undone(const ir::Value* v, const Axes& axes, const Readers& readers, int depth = 0) {
   auto found = readers.find(v);
-  if (found == readers.end()) return false;
-  for (const ir::Node* reader : found->second)
-    if (auto back = reader->op == "transpose" ? permutation(reader->output()) : std::nullopt) {
-      Axes both = compose(axes, *back);
-      if (std::is_sorted(both.begin(), both.end())) return true;
-    }
+  if (found == readers.end() || depth > 16) return false;
+  for (const ir::Node* reader : found->second) {
+    if (is_elementwise(*reader) && is_undone(reader->output(), axes, readers, depth + 1)) return true;
+    auto back = reader->op == "transpose" ? permutation(reader->output()) : std::nullopt;
+    if (!back || back->size() != axes.size()) continue;
+    Axes both = compose(axes, *back);
+    if (std::is_sorted(both.begin(), both.end())) return true;
+  }
   return false;
 }
 
 // op(transpose(x), transpose(y)) -> transpose(op(x, y)) where a transpose after the op undoes it.
 bool sink(ir::Module& module, ir::Graph& root, ir::Graph& graph) {
-  std::map<const ir::Value*, std::vector<const ir::Node*>> readers;
+  Readers readers;
   for (const auto& node : graph.nodes)
     for (const ir::Value* v : node->inputs) readers[v].push_back(node.get());
   Rewriter rewriter(module, root, graph);
   for (auto at = graph.nodes.begin(); at != graph.nodes.end(); ++at) {
     ir::Node& node = **at;
+    if (!is_elementwise(node)) continue;
     const bool is_binary = binary.contains(node.op);
-    if (!is_binary && !unary.contains(node.op)) continue;
     std::optional<Axes> axes;
     std::vector<ir::Value*> sources;
     for (ir::Value* v : node.inputs) {
