@@ -119,7 +119,6 @@ Rows linalg_rows() {
   return {
       {"linear", linear},
       {"matmul", binary("matmul")},
-      {"__matmul__", binary("matmul")},
       {"linalg_matmul", binary("matmul")},
       {"mm", binary("matmul")},
       {"bmm", binary("matmul")},

@@ -64,7 +64,7 @@ class Parser {
     } else {
       while (at_ < text_.size() && (std::isalnum(static_cast<unsigned char>(peek())) || peek() == '_' || peek() == '.')) a.type += text_[at_++];
       if (a.type == "Dict" || a.type == "Future" || a.type == "Union" || a.type == "Tuple" || a.type == "RRef" || a.type == "Await") a.type += bracketed('(', ')');
-      else if (peek() == '(') a.is_written = bracketed('(', ')').find('!') != std::string::npos;
+      if (peek() == '(') a.is_written = bracketed('(', ')').find('!') != std::string::npos;
     }
     if (a.type == "SymInt") a.type = "int";
     if (a.type == "SymFloat") a.type = "float";
