@@ -137,6 +137,27 @@ class Reference(unittest.TestCase):
         self.assertIn("no input named ['z']", done.stderr)
 
 
+class Coverage(unittest.TestCase):
+    def test_every_failure_is_listed_with_its_reason(self):
+        import coverage
+        summary = {"title": "zoo", "date": "2026-01-02", "command": "run zoo", "versions": {"torch": "1"}, "total": 3,
+                   "counted": 2, "passed": 1, "rate": 0.5, "goal": 0.97, "largest_error": 2e-6, "largest_error_in": "a",
+                   "failures": [{"name": "b", "status": "convert_failed", "reason": "no op x|y"}]}
+        text = coverage.document([summary])
+        self.assertIn("| zoo | 3 | 2 | 1 | 50.0 % | 97.0 % | 2.0e-06 (a) | 2026-01-02 |", text)
+        self.assertIn("| b | convert_failed | no op x\\|y |", text)
+        self.assertIn("`run zoo`", text)
+
+    def test_only_models_with_a_file_count(self):
+        import models
+        options = models.parse(["--source", "timm", "--route", "pt2"])
+        rows = [{"name": "a", "status": "passed", "max_error": 1e-6}, {"name": "b", "status": "skipped"},
+                {"name": "c", "status": "validate_failed", "reason": "off"}]
+        summary = models.summarize(options, rows)
+        self.assertEqual((summary["counted"], summary["passed"], summary["rate"]), (2, 1, 0.5))
+        self.assertEqual([f["name"] for f in summary["failures"]], ["b", "c"])
+
+
 @unittest.skipIf(np is None, "NumPy is not installed")
 class Demo(unittest.TestCase):
     def test_resampling_keeps_a_tone(self):

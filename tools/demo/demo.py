@@ -28,7 +28,6 @@ RATE = 16000
 WORDS = ("alexa", "hey_mycroft")
 SCORE_TOLERANCE = 1e-3
 DETECTED = 0.5
-VAD_STEPS = 20
 
 
 def noise(*shape, scale=1.0):
@@ -83,7 +82,7 @@ def convert(options, name, path, inputs):
     if live:
         proof = godwit(options, "validate", package, "--reference", path, "--inputs", inputs_file)
     else:  # recorded from torch.jit, shipped with the project
-        proof = godwit(options, "validate", package, "--golden", os.path.join(HERE, "silero_jit.safetensors"))
+        proof = godwit(options, "validate", package, "--golden", os.path.join(ROOT, "tests", "data", "parity", "silero_jit_16k.safetensors"))
     row |= {"largest_error": proof["max_error"], "tolerance": proof["tolerance"], "verdict": proof["status"],
             "reference": proof.get("reference", "")}
     against = ["--against", "onnxruntime" if path.endswith(".onnx") else "torch", "--reference", path] if live else []

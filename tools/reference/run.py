@@ -7,7 +7,8 @@
 
 .onnx runs in onnxruntime, TorchScript in torch.jit, .pt2 through torch.export. Names of inputs and outputs are the
 source's (docs/interfaces.md). --sequence NAME,... runs one step for each index of the leading axis of these inputs and
-stacks the outputs; --carry OUTPUT=INPUT feeds a step's output to the next. --layers adds every intermediate tensor.
+stacks the outputs; --carry OUTPUT=INPUT feeds a step's output to the next. --layers adds every intermediate tensor;
+--golden writes inputs and outputs (and layers) together, for `godwit validate --golden`.
 --serve reads one JSON request a line from stdin and answers with one line: run, time, reset, quit.
 """
 import argparse
@@ -62,6 +63,19 @@ def run_sequence(model, values, sequence, carry, layers):
         else:
             stacked[name] = np.stack(rows)
     return stacked
+
+
+def golden_of(model, values, results, sequence):
+    """The tensors of a golden file and its metadata (docs/interfaces.md). `results` of a sequence are stacked."""
+    import numpy as np
+    steps = values[sequence[0]].shape[0] if sequence else 0
+    named = {}
+    for name, value in values.items():
+        repeat = steps and name not in sequence
+        named[f"input/{name}"] = np.stack([value] * steps) if repeat else value
+    for name, value in results.items():
+        named[f"{'output' if name in model.outputs else 'layer'}/{name}"] = value
+    return named, {"steps": steps, **model.versions}
 
 
 def measure(model, values, warmup, runs):
@@ -142,6 +156,7 @@ def parse(argv):
     parser.add_argument("model")
     parser.add_argument("--inputs", help=".safetensors file with one tensor for each input")
     parser.add_argument("--output", help=".safetensors file to write")
+    parser.add_argument("--golden", help=".safetensors file to write: inputs with outputs")
     parser.add_argument("--layers", action="store_true", help="write every intermediate tensor too")
     parser.add_argument("--sequence", default="", help="inputs whose leading axis counts the steps, comma separated")
     parser.add_argument("--carry", action="append", default=[], metavar="OUTPUT=INPUT")
@@ -161,17 +176,21 @@ def main(argv=None):
         return
     report = dict(model.versions)
     values = tensors.load(options.inputs) if options.inputs else {}
-    if options.output:
-        if options.sequence:
+    if options.output or options.golden:
+        sequence = options.sequence.split(",") if options.sequence else []
+        if sequence:
             carry = dict(pair.split("=", 1) for pair in options.carry)
-            results = run_sequence(model, values, options.sequence.split(","), carry, options.layers)
+            results = run_sequence(model, values, sequence, carry, options.layers)
         else:
             results = run_once(model, values, options.layers)
-        tensors.save(options.output, results, model.versions)
+        if options.output:
+            tensors.save(options.output, results, model.versions)
+        if options.golden:
+            tensors.save(options.golden, *golden_of(model, values, results, sequence))
         report["outputs"] = describe(results)
     if options.runs:
         report |= summary(model, measure(model, values, options.warmup, options.runs))
-    if not options.output and not options.runs:
+    if not options.output and not options.golden and not options.runs:
         report["inputs"] = {name: {"dtype": kind, "shape": shape} for name, (kind, shape) in model.inputs.items()}
     report["peak_memory_bytes"] = peak_memory()
     print(json.dumps(report) if options.json else "\n".join(f"{key}: {value}" for key, value in report.items()))

@@ -46,7 +46,9 @@ class TorchModel:
         with torch.no_grad():
             if layers:
                 return self.run_layers(args, kwargs)
-            return names.named_leaves(self.module(*args, **kwargs))
+            plain = names.named_leaves(self.module(*args, **kwargs))
+        self.outputs = list(plain)
+        return plain
 
     def to_numpy(self, name, value):
         return to_numpy(value)
@@ -78,6 +80,7 @@ class TorchScriptModel(TorchModel):
         nodes = [node for node in graph.nodes() if node.kind() not in ("prim::If", "prim::Loop", "prim::Uninitialized")]
         made = [value for node in nodes for value in node.outputs() if str(value.type()).startswith("Tensor")]
         plain = names.named_leaves(self.module(*args, **kwargs))
+        self.outputs = list(plain)
         whole = graph.insertNode(graph.create("prim::TupleConstruct", made, 1))
         whole.output().setType(torch._C.TupleType([value.type() for value in made]))
         for _ in list(graph.outputs()):
@@ -146,4 +149,5 @@ class ExportedModel(TorchModel):
         result = recorder.run(*flat, enable_io_processing=False)
         spec = self.program.call_spec.out_spec
         plain = names.named_leaves(torch.utils._pytree.tree_unflatten(list(result), spec))
+        self.outputs = list(plain)
         return plain | {name: value for name, value in found.items() if name not in plain}
