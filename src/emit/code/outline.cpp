@@ -111,7 +111,9 @@ class Outliner {
         for (const auto& region : run.nodes[0]->regions) count_repeats(listed(*region), prefix);
         continue;
       }
-      if (run.nodes.size() >= worth_folding && ++repeats_[structure(run.nodes, prefix.size() + 1)] > 1) continue;
+      // A module that only wraps another is no occurrence of its own.
+      const bool is_wrapper = run.nodes.size() == nodes.size();
+      if (!is_wrapper && run.nodes.size() >= worth_folding && ++repeats_[structure(run.nodes, prefix.size() + 1)] > 1) continue;
       count_repeats(run.nodes, below(prefix, run.part));
     }
   }
@@ -137,7 +139,7 @@ class Outliner {
     std::vector<Statement> body = build(run.nodes, scope);
     const Interface face = uses_.interface(run.nodes);
     if (!face.closed || face.outputs.empty()) return body;
-    const bool repeats = run.nodes.size() >= worth_folding && body.size() > 1 && repeats_[structure(run.nodes, scope.size())] > 1;
+    const bool repeats = run.nodes.size() < around && run.nodes.size() >= worth_folding && body.size() > 1 && repeats_[structure(run.nodes, scope.size())] > 1;
     const bool is_long = body.size() >= screen && run.nodes.size() * 10 < around * 9;
     if (!repeats && !is_long) return body;
     std::vector<Statement> out;

@@ -41,7 +41,7 @@ int main(int count, char** arguments) {{
     const godwit::Weights golden({{recorded}});
     bool passed = true;
     [[maybe_unused]] auto compare = [&](const char* name, const godwit::array& actual) {{
-      const double error = godwit::relative_error(actual, golden(std::string("output.") + name));
+      const double error = godwit::relative_error(actual, golden(std::string("output/") + name));
       passed = passed && error <= {5};
       std::cout << name << ": largest error " << error << (error <= {5} ? "" : "  FAILED") << "\n";
     }};
@@ -53,7 +53,7 @@ int main(int count, char** arguments) {{
     const ir::Graph& graph = main_graph->second;
     std::vector<std::string> inputs;
     for (const ir::Value* v : graph.inputs) {
-      const std::string name = cpp_text("input." + v->name);
+      const std::string name = cpp_text("input/" + v->name);
       inputs.push_back(v->type.sequence ? fmt::format("godwit::Sequence{{golden.list({})}}", name) : fmt::format("golden({})", name));
     }
     out += fmt::format("    const auto outputs = model.forward({});\n", fmt::join(inputs, ", "));

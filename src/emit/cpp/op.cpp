@@ -41,7 +41,10 @@ std::vector<array> Weights::list(const std::string& name) const {
   return out;
 }
 
-bool read_bool(const array& value) { return mx::astype(mx::reshape(value, {}), mx::bool_).item<bool>(); }
+bool read_bool(const array& value) {
+  array one = mx::astype(mx::reshape(value, {}), mx::bool_);
+  return one.item<bool>();
+}
 
 std::vector<int> read_ints(const array& value) {
   array flat = mx::contiguous(mx::flatten(mx::astype(value, mx::int64)));
@@ -65,13 +68,14 @@ double relative_error(const array& actual, const array& expected) {
   if (actual.size() == 0) return 0;
   if (mx::issubdtype(actual.dtype(), mx::complexfloating))
     return std::max(relative_error(mx::real(actual), mx::real(expected)), relative_error(mx::imag(actual), mx::imag(expected)));
-  const array a = mx::astype(actual, mx::float64, mx::Device::cpu), e = mx::astype(expected, mx::float64, mx::Device::cpu);
-  const array plain = mx::isfinite(e, mx::Device::cpu), zero = mx::array(0.0, mx::float64);
-  const array same_odd = mx::array_equal(mx::where(plain, zero, a, mx::Device::cpu), mx::where(plain, zero, e, mx::Device::cpu), true, mx::Device::cpu);
+  mx::StreamContext cpu(mx::Device::cpu);  // where float64 exists
+  const array a = mx::astype(actual, mx::float64), e = mx::astype(expected, mx::float64);
+  const array plain = mx::isfinite(e), zero = array(0.0, mx::float64);
+  array same_odd = mx::array_equal(mx::where(plain, zero, a), mx::where(plain, zero, e), true);
   if (!same_odd.item<bool>()) return infinity;
-  const array gap = mx::where(plain, mx::abs(mx::subtract(a, e, mx::Device::cpu), mx::Device::cpu), zero, mx::Device::cpu);
-  const array scale = mx::max(mx::where(plain, mx::abs(e, mx::Device::cpu), zero, mx::Device::cpu), false, mx::Device::cpu);
-  const double largest = mx::max(gap, false, mx::Device::cpu).item<double>(), magnitude = scale.item<double>();
+  array gap = mx::max(mx::where(plain, mx::abs(mx::subtract(a, e)), zero));
+  array scale = mx::max(mx::where(plain, mx::abs(e), zero));
+  const double largest = gap.item<double>(), magnitude = scale.item<double>();
   if (!(largest >= 0)) return infinity;
   return magnitude > 0 ? largest / magnitude : largest;
 }

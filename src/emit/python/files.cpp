@@ -56,11 +56,11 @@ def main():
     const ir::Graph& graph = main_graph->second;
     std::vector<std::string> inputs;
     for (const ir::Value* v : graph.inputs)
-      inputs.push_back(fmt::format("{}{}{}", v->type.sequence ? "read_list(golden, " : "golden[", python_text("input." + v->name), v->type.sequence ? ")" : "]"));
+      inputs.push_back(fmt::format("{}{}{}", v->type.sequence ? "read_list(golden, " : "golden[", python_text("input/" + v->name), v->type.sequence ? ")" : "]"));
     out += fmt::format("    outputs = model({})\n", fmt::join(inputs, ", "));
     for (size_t i = 0; i < graph.outputs.size(); ++i) {
       const std::string value = graph.outputs.size() == 1 ? "outputs" : fmt::format("outputs[{}]", i);
-      const std::string name = python_text(graph.output_names[i]), stored = python_text("output." + graph.output_names[i]);
+      const std::string name = python_text(graph.output_names[i]), stored = python_text("output/" + graph.output_names[i]);
       if (graph.outputs[i]->type.sequence)
         out += fmt::format("    for item, expected in zip({}, read_list(golden, {}), strict=True):\n        passed &= compare({}, item, expected)\n", value, stored, name);
       else out += fmt::format("    passed &= compare({}, {}, golden[{}])\n", name, value, stored);

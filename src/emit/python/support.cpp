@@ -29,16 +29,17 @@ std::string defined_name(const std::string& line) {
   return is_definition ? line.substr(start, end - start) : "";
 }
 
-std::set<std::string> words_of(const std::string& text) {
+// Names that are called, and all that start with an underscore. Attributes (x.reshape) are no references.
+std::set<std::string> references_of(const std::string& text) {
   std::set<std::string> out;
   std::string word;
-  char before = ' ';  // attributes (x.reshape) are no references
+  char before = ' ';
   for (char c : text + " ") {
     if (std::isalnum(static_cast<unsigned char>(c)) || c == '_') {
       word += c;
       continue;
     }
-    if (!word.empty() && before != '.') out.insert(word);
+    if (!word.empty() && before != '.' && (c == '(' || word[0] == '_')) out.insert(word);
     before = c;
     word.clear();
   }
@@ -69,7 +70,7 @@ std::vector<Twin> parse() {
     require<InternalError>(names.insert(t.name).second, "python/ops: {} is defined twice", t.name);
   }
   for (Twin& t : out)
-    for (const std::string& word : words_of(t.text))
+    for (const std::string& word : references_of(t.text))
       if (word != t.name && names.count(word)) t.needs.insert(word);
   return out;
 }
@@ -102,7 +103,10 @@ std::string ops_py(const std::set<std::string>& functions) {
   std::string body;
   for (const Twin& t : twins())
     if (wanted.count(t.name)) body += "\n\n" + t.text;
-  if (body.find("math.") != std::string::npos) out += "import math\n\n";
+  const bool uses_builtins = body.find("builtins.") != std::string::npos, uses_math = body.find("math.") != std::string::npos;
+  if (uses_builtins) out += "import builtins\n";
+  if (uses_math) out += "import math\n";
+  if (uses_builtins || uses_math) out += "\n";
   out += "import mlx.core as mx\n";
   if (body.find("np.") != std::string::npos) out += "import numpy as np\n";
   return out + body;

@@ -7,9 +7,9 @@ import mlx.core as mx
 # Zeros around the spatial axes; negative pads crop.
 def _pad_spatial(x, low, high, value=0):
     lead = x.ndim - len(low)
-    out = mx.pad(x, [(0, 0)] * lead + [(max(l, 0), max(h, 0)) for l, h in zip(low, high)], constant_values=_like(x, value))
+    out = mx.pad(x, [(0, 0)] * lead + [(_max(l, 0), _max(h, 0)) for l, h in zip(low, high)], constant_values=_like(x, value))
     for i, (l, h) in enumerate(zip(low, high)):
-        out = _cut(out, lead + i, max(-l, 0), out.shape[lead + i] - max(-h, 0))
+        out = _cut(out, lead + i, _max(-l, 0), out.shape[lead + i] - _max(-h, 0))
     return out
 
 

@@ -27,7 +27,7 @@ def arange(start, step=1, *, count, dtype):
 
 
 def range(start, limit, delta):
-    count = max(0, math.ceil((limit.item() - start.item()) / delta.item()))
+    count = _max(0, math.ceil((limit.item() - start.item()) / delta.item()))
     return start.reshape([]) + mx.arange(count).astype(start.dtype) * delta.reshape([])
 
 
@@ -37,7 +37,7 @@ def linspace(start, stop, count):
     wide = mx.float64 if start.dtype == mx.float64 else mx.float32
     first, last = start.astype(wide).reshape([]), stop.astype(wide).reshape([])
     index = mx.arange(count).astype(wide)
-    step = (last - first) / max(count - 1, 1)
+    step = (last - first) / _max(count - 1, 1)
     # Each half is reckoned from its own end, so that both ends are exact.
     return mx.where(index < count // 2, first + step * index, last - step * (count - 1 - index)).astype(start.dtype)
 

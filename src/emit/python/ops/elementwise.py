@@ -138,15 +138,15 @@ _SMALL_FLOATS = {
 # The value of every bit pattern of a float of at most 8 bits.
 def _small_float_values(dtype):
     if dtype == "f8e8m0":
-        return mx.array([2.0 ** (bits - 127) for bits in range(255)] + [math.nan], mx.float32)
+        return mx.array([2.0 ** (bits - 127) for bits in _range(255)] + [math.nan], mx.float32)
     exponent_bits, mantissa_bits, bias, largest, infinity, nan, negative_zero = _SMALL_FLOATS[dtype]
     sign_bit = 1 << (exponent_bits + mantissa_bits)
     values = []
-    for bits in range(256):
+    for bits in _range(256):
         pattern = bits & (2 * sign_bit - 1)
         size = pattern & (sign_bit - 1)
         exponent, mantissa = size >> mantissa_bits, size & ((1 << mantissa_bits) - 1)
-        value = math.ldexp(mantissa if exponent == 0 else mantissa | 1 << mantissa_bits, max(exponent, 1) - bias - mantissa_bits)
+        value = math.ldexp(mantissa if exponent == 0 else mantissa | 1 << mantissa_bits, _max(exponent, 1) - bias - mantissa_bits)
         if size == infinity:
             value = math.inf
         elif size > largest if negative_zero else pattern == nan:
@@ -233,7 +233,7 @@ def _polynomial(t, coefficients):
 def _lgamma_right(x):
     small = x < 8
     factor, inner = _like(x, 1), mx.where(small, x, _like(x, 1))
-    for k in range(8):
+    for k in _range(8):
         factor = factor * (inner + k)
     y = mx.where(small, x + 8, x)
     inverse = mx.reciprocal(y)
@@ -255,7 +255,7 @@ def lgamma(x):
 def _digamma_right(x):
     small = x < 8
     inner, total = mx.where(small, x, _like(x, 1)), _like(x, 0)
-    for k in range(8):
+    for k in _range(8):
         total = total + mx.reciprocal(inner + k)
     y = mx.where(small, x + 8, x)
     inverse = mx.reciprocal(y)

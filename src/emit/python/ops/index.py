@@ -13,7 +13,7 @@ def take(x, indices, axis=0):
 
 
 def take_along(x, indices, axis):
-    axis = axis % max(x.ndim, 1)
+    axis = axis % _max(x.ndim, 1)
     if x.ndim == 0:
         return mx.broadcast_to(x, indices.shape)
     lead = [_slice(0, n) for n in indices.shape]
@@ -25,7 +25,7 @@ def take_along(x, indices, axis):
 def _flat_places(shape, indices):
     depth = indices.shape[-1]
     place = mx.zeros(indices.shape[:-1], mx.int64)
-    for k in range(depth):
+    for k in _range(depth):
         place = place * shape[k] + _wrap(indices[..., k], shape[k]).astype(mx.int64)
     return place, shape[depth:]
 
@@ -74,7 +74,7 @@ def scatter(x, indices, updates, axis, reduction="none"):
         if k == axis:
             along = _wrap(indices, size).astype(mx.int64)
         else:
-            along = mx.arange(indices.shape[k]).astype(mx.int64).reshape([-1 if i == k else 1 for i in range(x.ndim)])
+            along = mx.arange(indices.shape[k]).astype(mx.int64).reshape([-1 if i == k else 1 for i in _range(x.ndim)])
         place = place * size + along
     return _scatter_rows(x.reshape([-1]), place.reshape([-1]), updates.reshape([-1]), reduction).reshape(x.shape)
 
@@ -88,12 +88,12 @@ def scatter_nd(x, indices, updates, reduction="none"):
 # Axes with indices first, the position of each indexed element in them, and where torch puts the result's axes.
 def _index_plan(x, indices, axes):
     axes = [a % x.ndim for a in axes]
-    rest = [a for a in range(x.ndim) if a not in axes]
+    rest = [a for a in _range(x.ndim) if a not in axes]
     indices = mx.broadcast_arrays(*indices) if len(indices) > 1 else list(indices)
     place = mx.zeros(indices[0].shape, mx.int64)
     for axis, at in zip(axes, indices):
         place = place * x.shape[axis] + _wrap(at, x.shape[axis]).astype(mx.int64)
-    together = axes == list(range(axes[0], axes[0] + len(axes)))
+    together = axes == list(_range(axes[0], axes[0] + len(axes)))
     lead = len([a for a in rest if a < axes[0]]) if together else 0
     return axes + rest, [x.shape[a] for a in rest], place, lead
 
@@ -103,7 +103,7 @@ def index(x, indices, axes):
     rows = mx.transpose(x, order).reshape([-1, *rest])
     out = mx.take(rows, place, axis=0)
     n = place.ndim
-    return mx.transpose(out, [n + i for i in range(lead)] + list(range(n)) + [n + i for i in range(lead, len(rest))])
+    return mx.transpose(out, [n + i for i in _range(lead)] + list(_range(n)) + [n + i for i in _range(lead, len(rest))])
 
 
 def index_put(x, values, indices, axes, accumulate=False):
@@ -112,10 +112,10 @@ def index_put(x, values, indices, axes, accumulate=False):
     # values have the shape of index()'s result: back to indexed axes first.
     shape = rest[:lead] + list(place.shape) + rest[lead:]
     values = mx.broadcast_to(values, shape)
-    values = mx.transpose(values, list(range(lead, lead + n)) + list(range(lead)) + list(range(lead + n, len(shape))))
+    values = mx.transpose(values, list(_range(lead, lead + n)) + list(_range(lead)) + list(_range(lead + n, len(shape))))
     ordered = mx.transpose(x, order)
     rows = _scatter_rows(ordered.reshape([-1, *rest]), place.reshape([-1]), values.reshape([-1, *rest]), "add" if accumulate else "none")
-    back = [order.index(a) for a in range(x.ndim)]
+    back = [order.index(a) for a in _range(x.ndim)]
     return mx.transpose(rows.reshape(ordered.shape), back)
 
 

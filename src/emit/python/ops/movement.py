@@ -15,7 +15,7 @@ def reshape(x, shape, zero_copies=False):
 
 
 def broadcast(x, shape):
-    rank = max(x.ndim, len(shape))
+    rank = _max(x.ndim, len(shape))
     given = (1,) * (rank - x.ndim) + x.shape
     wanted = [1] * (rank - len(shape)) + list(shape)
     return mx.broadcast_to(x, [g if w in (1, -1) else w for g, w in zip(given, wanted)])
@@ -35,7 +35,7 @@ def _index(x, axes, starts, stops, steps):
     for i, axis in enumerate(axes):
         n, step = x.shape[axis], steps[i] if steps else 1
         low, high = (0, n) if step > 0 else (-1, n - 1)
-        start, stop = (min(max(at + n if at < 0 else at, low), high) for at in (starts[i], stops[i]))
+        start, stop = (_min(_max(at + n if at < 0 else at, low), high) for at in (starts[i], stops[i]))
         index[axis] = _slice(start, None if stop < 0 else stop, step)
     return tuple(index)
 
@@ -55,9 +55,9 @@ def slice_update(x, update, axes, starts, stops, steps=()):
 def pad(x, value=None, *, low, high, mode="constant"):
     if mode == "constant":
         fill = _like(x, 0) if value is None else value.reshape([])
-        out = mx.pad(x, [(max(l, 0), max(h, 0)) for l, h in zip(low, high)], constant_values=fill)
+        out = mx.pad(x, [(_max(l, 0), _max(h, 0)) for l, h in zip(low, high)], constant_values=fill)
         for axis, (l, h) in enumerate(zip(low, high)):
-            out = _cut(out, axis, max(-l, 0), out.shape[axis] - max(-h, 0))
+            out = _cut(out, axis, _max(-l, 0), out.shape[axis] - _max(-h, 0))
         return out
     for axis, (l, h) in enumerate(zip(low, high)):
         n, count = x.shape[axis], x.shape[axis] + l + h
@@ -69,7 +69,7 @@ def pad(x, value=None, *, low, high, mode="constant"):
         elif mode == "wrap":
             at = at % n
         else:
-            at = at % max(2 * (n - 1), 1)
+            at = at % _max(2 * (n - 1), 1)
             at = mx.where(at < n, at, 2 * (n - 1) - at)
         x = mx.take(x, at, axis=axis)
     return x

@@ -19,13 +19,13 @@ def _along_channels(v, rank):
 
 
 def layer_norm(x, weight=None, bias=None, axes_count=1, eps=1e-5):
-    y = _standardized(_widen(x), list(range(-axes_count, 0)), eps)
+    y = _standardized(_widen(x), list(_range(-axes_count, 0)), eps)
     return _scaled(y, weight, bias).astype(x.dtype)
 
 
 def rms_norm(x, weight=None, axes_count=1, eps=1e-6):
     wide = _widen(x)
-    power = mx.mean(mx.square(wide), axis=list(range(-axes_count, 0)), keepdims=True)
+    power = mx.mean(mx.square(wide), axis=list(_range(-axes_count, 0)), keepdims=True)
     return _scaled(wide * mx.rsqrt(power + eps), weight, None).astype(x.dtype)
 
 
@@ -48,6 +48,6 @@ def local_response_norm(x, size, alpha=1e-4, beta=0.75, bias=1.0):
     below, channels = (size - 1) // 2, x.shape[1]
     padded = mx.pad(mx.square(wide), [(0, 0), (below, size - 1 - below)] + [(0, 0)] * (x.ndim - 2))
     total = mx.zeros(wide.shape, wide.dtype)
-    for k in range(size):
+    for k in _range(size):
         total = total + padded[:, k : k + channels]
     return (wide / mx.power(bias + total * (alpha / size), beta)).astype(x.dtype)

@@ -20,17 +20,17 @@ def _pool_plan(x, kernel, stride, low, high, dilation, ceil_mode):
 # (N, C, spatial...) -> (N, C, out..., k...)
 def _windows(x, out, kernel, stride, dilation):
     n = len(kernel)
-    for i in range(n):
+    for i in _range(n):
         at = mx.arange(out[i])[:, None] * stride[i] + mx.arange(kernel[i]) * dilation[i]
         x = mx.take(x, at, axis=2 + 2 * i)
-    return mx.transpose(x, [0, 1] + [2 + 2 * i for i in range(n)] + [3 + 2 * i for i in range(n)])
+    return mx.transpose(x, [0, 1] + [2 + 2 * i for i in _range(n)] + [3 + 2 * i for i in _range(n)])
 
 
 # Folds every window, one axis after the other.
 def _sliding(x, out, kernel, stride, dilation, join):
-    for i in range(len(kernel)):
+    for i in _range(len(kernel)):
         total = None
-        for k in range(kernel[i]):
+        for k in _range(kernel[i]):
             tap = _cut(x, 2 + i, k * dilation[i], k * dilation[i] + (out[i] - 1) * stride[i] + 1, stride[i])
             total = tap if total is None else join(total, tap)
         x = total
@@ -66,7 +66,7 @@ def max_pool_indices(x, kernel, stride, low, high, dilation, ceil_mode=False):
     out, ends = _pool_plan(x, kernel, stride, low, high, dilation, ceil_mode)
     view = _windows(_pad_spatial(x, low, ends, _lowest(x.dtype)), out, kernel, stride, dilation)
     sizes = x.shape[2:]
-    places = [mx.clip(mx.arange(o)[:, None] * s - l + mx.arange(k) * d, 0, max(n - 1, 0)) for o, k, s, l, d, n in zip(out, kernel, stride, low, dilation, sizes)]
+    places = [mx.clip(mx.arange(o)[:, None] * s - l + mx.arange(k) * d, 0, _max(n - 1, 0)) for o, k, s, l, d, n in zip(out, kernel, stride, low, dilation, sizes)]
     return _best_of(view, places, sizes)
 
 
@@ -79,7 +79,7 @@ def avg_pool(x, kernel, stride, low, high, dilation, ceil_mode=False, count_padd
         first, last = (-l, size + h) if count_padding else (0, size)
         at = mx.arange(out[i])[:, None] * s - l + mx.arange(k) * d
         count = mx.sum((at >= first) & (at < last), axis=1).astype(total.dtype)
-        total = total / count.reshape([-1 if j == i else 1 for j in range(len(kernel))])
+        total = total / count.reshape([-1 if j == i else 1 for j in _range(len(kernel))])
     return total.astype(x.dtype)
 
 
@@ -92,7 +92,7 @@ def lp_pool(x, kernel, stride, low, high, dilation, ceil_mode=False, order=2.0):
 
 # Starts and ends of the bins of one axis.
 def _bins(size, count):
-    return [(i * size // count, -(-(i + 1) * size // count)) for i in range(count)]
+    return [(i * size // count, -(-(i + 1) * size // count)) for i in _range(count)]
 
 
 def adaptive_avg_pool(x, size):
@@ -107,9 +107,9 @@ def adaptive_max_pool(x, size):
     n, sizes, places, view = len(size), x.shape[2:], [], x
     for i, count in enumerate(size):
         bins = _bins(sizes[i], count)
-        longest = max(b - a for a, b in bins)
+        longest = _max(b - a for a, b in bins)
         # Bins are filled up by repeating their last element, which cannot be the first maximum.
-        places.append(mx.array([[min(a + k, b - 1) for k in range(longest)] for a, b in bins]))
+        places.append(mx.array([[_min(a + k, b - 1) for k in _range(longest)] for a, b in bins]))
         view = mx.take(view, places[-1], axis=2 + 2 * i)
-    view = mx.transpose(view, [0, 1] + [2 + 2 * i for i in range(n)] + [3 + 2 * i for i in range(n)])
+    view = mx.transpose(view, [0, 1] + [2 + 2 * i for i in _range(n)] + [3 + 2 * i for i in _range(n)])
     return _best_of(view, places, sizes)

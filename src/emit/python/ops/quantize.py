@@ -9,7 +9,7 @@ def _spread(p, x, axis, block):
     if block:
         p = mx.repeat(p, block, axis=axis)
         return _cut(p, axis, 0, x.shape[axis])
-    return p.reshape([-1 if i == axis % x.ndim else 1 for i in range(x.ndim)]) if p.ndim == 1 else p
+    return p.reshape([-1 if i == axis % x.ndim else 1 for i in _range(x.ndim)]) if p.ndim == 1 else p
 
 
 _BOUNDS = {"i4": (-8, 7), "u4": (0, 15), "i2": (-2, 1), "u2": (0, 3)}

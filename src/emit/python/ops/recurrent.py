@@ -35,7 +35,7 @@ def _projected(x, weight, bias):
 def _scan(inputs, states, lengths, reverse, dtype, step):
     times = inputs.shape[0]
     outputs = [None] * times
-    for i in range(times):
+    for i in _range(times):
         t = times - 1 - i if reverse else i
         new = step(inputs[t], states)
         outputs[t] = new[0]

@@ -44,7 +44,7 @@ def variance(x, axes, keepdims=False, correction=1.0):
         count *= x.shape[axis]
     squares = mx.square(wide - mx.mean(wide, axis=axes, keepdims=True))
     total = mx.sum(squares, axis=axes, keepdims=keepdims)
-    return (total / _like(wide, max(count - correction, 0.0))).astype(x.dtype)
+    return (total / _like(wide, _max(count - correction, 0.0))).astype(x.dtype)
 
 
 def norm(x, axes, keepdims=False, order=2.0):
@@ -99,7 +99,7 @@ def _running(x, axis, better):
         return [x, mx.array(0, mx.int64)]
     value, place = _cut(x, axis, 0, 1), mx.zeros(_cut(x, axis, 0, 1).shape, mx.int64)
     values, places = [value], [place]
-    for i in range(1, x.shape[axis]):
+    for i in _range(1, x.shape[axis]):
         item = _cut(x, axis, i, i + 1)
         is_better = better(item, value)
         if not _is_integral(x):
