@@ -2,6 +2,8 @@
 
 #include <mlx/mlx.h>
 
+#include <algorithm>
+
 #include "ops/families.h"
 #include "ops/window.h"
 
@@ -24,6 +26,9 @@ array add_bias(const array& y, const std::optional<array>& bias) {
   return mx::add(y, mx::reshape(mx::astype(*bias, y.dtype()), shape));
 }
 
+// Gathered windows take the kernel's size times the input's memory; above this many elements they are made in parts.
+constexpr double most_columns = 1 << 26;
+
 // One matrix product per group over gathered windows. It keeps channels first throughout, so that a 1x1 kernel needs
 // no copy at all, and covers what MLX's CPU convolution does slowly (groups, dilation) or not at all (float64).
 array conv_by_matmul(const array& x, const array& weight, const Ints& stride, const Ints& dilation, int groups) {
@@ -43,11 +48,33 @@ array conv_by_matmul(const array& x, const array& weight, const Ints& stride, co
   return mx::reshape(mx::matmul(matrix, columns), result);
 }
 
+// The same in parts along the first spatial axis. x is padded.
+array conv_in_parts(const array& x, const array& weight, const Ints& stride, const Ints& dilation, int groups) {
+  const int rows = extent(x.shape(2), 0, 0, weight.shape(2), stride[0], dilation[0]);
+  double columns = x.shape(0) * static_cast<double>(x.shape(1));
+  for (size_t i = 0; i < stride.size(); ++i)
+    columns *= static_cast<double>(weight.shape(2 + i)) *
+               extent(x.shape(2 + i), 0, 0, weight.shape(2 + i), stride[i], dilation[i]);
+  const bool copies = volume(weight.shape(), 2) > 1;
+  const int parts = copies ? static_cast<int>(std::clamp(columns / most_columns, 1.0, static_cast<double>(rows))) : 1;
+  if (parts == 1) return conv_by_matmul(x, weight, stride, dilation, groups);
+  const int each = (rows + parts - 1) / parts, reach = dilation[0] * (weight.shape(2) - 1) + 1;
+  std::vector<array> results;
+  for (int row = 0; row < rows; row += each) {
+    const int count = std::min(each, rows - row);
+    mx::Shape starts(x.ndim(), 0), stops = x.shape();
+    starts[2] = row * stride[0];
+    stops[2] = starts[2] + (count - 1) * stride[0] + reach;
+    results.push_back(conv_by_matmul(mx::slice(x, starts, stops), weight, stride, dilation, groups));
+  }
+  return mx::concatenate(results, 2);
+}
+
 array conv_float(const array& x, const array& weight, const Ints& stride, const Ints& low, const Ints& high,
                  const Ints& dilation, int groups) {
   if (on_cpu()) {
     array padded = pad_spatial(widen(x), low, high, array(0.0f));
-    return mx::astype(conv_by_matmul(padded, widen(weight), stride, dilation, groups), x.dtype());
+    return mx::astype(conv_in_parts(padded, widen(weight), stride, dilation, groups), x.dtype());
   }
   array padded = channels_last(pad_spatial(x, low, high, array(0.0f)));
   array kernel = channels_last(weight);
@@ -72,6 +99,10 @@ void check_operands(const char* op, const array& x, const array& weight, int cha
 array conv(const array& x, const array& weight, const std::optional<array>& bias, const Ints& stride, const Ints& low,
            const Ints& high, const Ints& dilation, int groups) {
   check_operands("conv", x, weight, weight.shape(1) * groups, stride.size());
+  for (size_t i = 0; i < stride.size(); ++i)
+    require<UsageError>(extent(x.shape(2 + i), low[i], high[i], weight.shape(2 + i), stride[i], dilation[i]) > 0,
+                        "[conv] a kernel of {} (dilation {}) does not fit into {} with pads {} and {}",
+                        weight.shape(2 + i), dilation[i], x.shape(2 + i), low[i], high[i]);
   if (mx::issubdtype(x.dtype(), mx::floating) && x.dtype() != mx::float64)
     return add_bias(conv_float(x, weight, stride, low, high, dilation, groups), bias);
   // Integers: float64 holds every sum of 32-bit products that a kernel of real size can give. It exists on the CPU only.

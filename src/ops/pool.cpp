@@ -42,28 +42,45 @@ Plan plan(const char* op, const array& x, const Ints& kernel, const Ints& stride
   return p;
 }
 
-// Folds every window with `join`, one axis after the other: the work grows with the sum of the kernel's sides.
-array sliding(const array& padded, const Ints& out, const Ints& kernel, const Ints& stride, const Ints& dilation,
-              array (*join)(const array&, const array&)) {
-  array y = padded;
-  for (size_t i = 0; i < kernel.size(); ++i) {
-    const int axis = static_cast<int>(2 + i);
-    mx::Shape starts(y.ndim(), 0), stops = y.shape(), steps(y.ndim(), 1);
-    steps[axis] = stride[i];
-    std::optional<array> sum;
-    for (int k = 0; k < kernel[i]; ++k) {
-      starts[axis] = k * dilation[i];
-      stops[axis] = starts[axis] + (out[i] - 1) * stride[i] + 1;
-      array tap = mx::slice(y, starts, stops, steps);
-      sum = sum ? join(*sum, tap) : tap;
-    }
-    y = *sum;
-  }
-  return y;
+enum class Fold { sum, max };
+
+// Windows longer than this are reduced as a view instead of tap by tap.
+constexpr int longest_unrolled = 16;
+
+array strided(const array& x, int axis, int start, int count, int step) {
+  mx::Shape starts(x.ndim(), 0), stops = x.shape(), steps(x.ndim(), 1);
+  starts[axis] = start;
+  stops[axis] = start + (count - 1) * step + 1;
+  steps[axis] = step;
+  return mx::slice(x, starts, stops, steps);
 }
 
-array greater_of(const array& a, const array& b) { return mx::maximum(a, b); }
-array sum_of(const array& a, const array& b) { return mx::add(a, b); }
+array folded_axis(const array& x, int axis, int out, int kernel, int stride, int dilation, Fold fold) {
+  if (kernel > longest_unrolled) {
+    const size_t n = x.ndim() - 2, i = static_cast<size_t>(axis) - 2;
+    Ints k(n, 1), s(n, 1), d(n, 1);
+    k[i] = kernel;
+    s[i] = stride;
+    d[i] = dilation;
+    array view = windows(strided(x, axis, 0, (out - 1) * stride + dilation * (kernel - 1) + 1, 1), k, s, d);
+    std::vector<int> last;
+    for (size_t a = 0; a < n; ++a) last.push_back(static_cast<int>(2 + n + a));
+    return fold == Fold::sum ? mx::sum(view, last) : mx::max(view, last);
+  }
+  std::optional<array> y;
+  for (int k = 0; k < kernel; ++k) {
+    array tap = strided(x, axis, k * dilation, out, stride);
+    y = !y ? tap : fold == Fold::sum ? mx::add(*y, tap) : mx::maximum(*y, tap);
+  }
+  return *y;
+}
+
+// Folds every window, one axis after the other: the work grows with the sum of the kernel's sides.
+array sliding(array y, const Ints& out, const Ints& kernel, const Ints& stride, const Ints& dilation, Fold fold) {
+  for (size_t i = 0; i < kernel.size(); ++i)
+    y = folded_axis(y, static_cast<int>(2 + i), out[i], kernel[i], stride[i], dilation[i], fold);
+  return y;
+}
 
 // Divides y (N, C, out...) by a count that is a product of one number per axis.
 array divide_by_counts(array y, const std::vector<std::vector<float>>& counts) {
@@ -106,7 +123,7 @@ std::vector<array> best_of(const array& view, const Ints& out, const Ints& kerne
 array max_pool(const array& x, const Ints& kernel, const Ints& stride, const Ints& low, const Ints& high,
                const Ints& dilation, bool ceil_mode) {
   Plan p = plan("max_pool", x, kernel, stride, low, high, dilation, ceil_mode);
-  return sliding(pad_spatial(x, low, p.high, lowest(x.dtype())), p.out, kernel, stride, dilation, greater_of);
+  return sliding(pad_spatial(x, low, p.high, lowest(x.dtype())), p.out, kernel, stride, dilation, Fold::max);
 }
 
 std::vector<array> max_pool_indices(const array& x, const Ints& kernel, const Ints& stride, const Ints& low,
@@ -128,7 +145,7 @@ array avg_pool(const array& x, const Ints& kernel, const Ints& stride, const Int
                const Ints& dilation, bool ceil_mode, bool count_padding, int divisor) {
   Plan p = plan("avg_pool", x, kernel, stride, low, high, dilation, ceil_mode);
   array wide = widen(x);
-  array sum = sliding(pad_spatial(wide, low, p.high, array(0.0f)), p.out, kernel, stride, dilation, sum_of);
+  array sum = sliding(pad_spatial(wide, low, p.high, array(0.0f)), p.out, kernel, stride, dilation, Fold::sum);
   if (divisor != 0)
     return mx::astype(mx::divide(sum, mx::astype(array(static_cast<float>(divisor)), sum.dtype())), x.dtype());
   std::vector<std::vector<float>> counts;
@@ -155,7 +172,7 @@ array lp_pool(const array& x, const Ints& kernel, const Ints& stride, const Ints
   array wide = mx::abs(widen(x));
   array exponent = mx::astype(array(static_cast<float>(order)), wide.dtype());
   array powers = order == 1.0 ? wide : order == 2.0 ? mx::square(wide) : mx::power(wide, exponent);
-  array sum = sliding(pad_spatial(powers, low, p.high, array(0.0f)), p.out, kernel, stride, dilation, sum_of);
+  array sum = sliding(pad_spatial(powers, low, p.high, array(0.0f)), p.out, kernel, stride, dilation, Fold::sum);
   array root = mx::astype(array(static_cast<float>(1.0 / order)), wide.dtype());
   return mx::astype(order == 1.0 ? sum : order == 2.0 ? mx::sqrt(sum) : mx::power(sum, root), x.dtype());
 }

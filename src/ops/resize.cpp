@@ -14,6 +14,9 @@ using namespace window;
 
 namespace {
 
+// Index tables are made on the host: a size from a file must not fill the memory.
+constexpr int largest_size = 1 << 26;
+
 struct Axis {
   int in = 0, out = 0;
   double scale = 1;           // out / in, or what the source gives
@@ -150,6 +153,7 @@ Axis axis_of(const array& x, int axis, size_t i, const Ints& size, const Reals& 
   a.in = x.shape(axis);
   a.out = size[i];
   require<UsageError>(a.in > 0 || a.out == 0, "[resize] axis {} is empty", axis);
+  require<UsageError>(a.out >= 0 && a.out <= largest_size, "[resize] size {} is out of range", a.out);
   a.given_scale = !scales.empty();
   a.scale = a.given_scale ? scales[i] : static_cast<double>(a.out) / std::max(a.in, 1);
   if (!roi.empty()) {
@@ -220,7 +224,8 @@ Types infer_resize(InferContext& c) {
   if (roi.empty() && c.text("coordinates") == "tf_crop_and_resize") c.fail("tf_crop_and_resize needs a roi");
   ir::Shape out = c.shape(0);
   for (size_t i = 0; i < axes.size(); ++i) {
-    if (size[i].is_known() && size[i].value() < 0) c.fail("size {} is negative", size[i].value());
+    if (size[i].is_known() && (size[i].value() < 0 || size[i].value() > largest_size))
+      c.fail("size {} is out of range", size[i].value());
     out[static_cast<size_t>(c.axis(axes[i], c.rank(0)))] = size[i];
   }
   return {{c.dtype(0), out}};

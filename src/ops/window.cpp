@@ -1,6 +1,7 @@
 #include "ops/window.h"
 
 #include <algorithm>
+#include <limits>
 
 namespace godwit::ops::window {
 
@@ -18,6 +19,7 @@ array pad_spatial(const array& x, const Ints& low, const Ints& high, const array
   std::vector<int> axes;
   mx::Shape before, after;
   bool crops = false, pads = false;
+  mx::Shape result = x.shape();
   for (size_t i = 0; i < low.size(); ++i) {
     const int axis = first + static_cast<int>(i);
     starts[axis] = std::min(std::max(-low[i], 0), x.shape(axis));
@@ -27,7 +29,11 @@ array pad_spatial(const array& x, const Ints& low, const Ints& high, const array
     axes.push_back(axis);
     before.push_back(std::max(low[i], 0));
     after.push_back(std::max(high[i], 0));
+    const int64_t size = int64_t{stops[axis]} - starts[axis] + before.back() + after.back();
+    require<UsageError>(size <= std::numeric_limits<int>::max(), "pads {} and {} are too large", low[i], high[i]);
+    result[axis] = static_cast<int>(size);
   }
+  check_volume(result);
   array y = crops ? mx::slice(x, starts, stops) : x;
   return pads ? mx::pad(y, axes, before, after, mx::astype(value, x.dtype())) : y;
 }
@@ -46,6 +52,7 @@ array windows(const array& x, const Ints& kernel, const Ints& stride, const Ints
   }
   steps[1] = step;
   steps[0] = step * x.shape(1);
+  check_volume(shape);
   if (std::find(shape.begin(), shape.end(), 0) != shape.end()) return mx::zeros(shape, x.dtype());
   return mx::as_strided(x, shape, steps, 0);
 }
@@ -111,6 +118,10 @@ array unwindow(const array& x, const Ints& stride, const Ints& dilation) {
   return y;
 }
 
+int extent(int in, int low, int high, int kernel, int stride, int dilation) {
+  return pooled_extent(in, low, high, kernel, stride, dilation, false);
+}
+
 int pooled_extent(int in, int low, int high, int kernel, int stride, int dilation, bool ceil_mode) {
   const int64_t room = static_cast<int64_t>(in) + low + high - static_cast<int64_t>(dilation) * (kernel - 1) - 1;
   if (!ceil_mode) return room < 0 ? 0 : static_cast<int>(room / stride + 1);
@@ -118,6 +129,12 @@ int pooled_extent(int in, int low, int high, int kernel, int stride, int dilatio
   int64_t out = padded < 0 ? 0 : padded / stride + 1;
   if (out > 0 && (out - 1) * stride >= static_cast<int64_t>(in) + low) --out;
   return static_cast<int>(out);
+}
+
+void check_volume(const mx::Shape& shape) {
+  double n = 1;
+  for (int d : shape) n *= d;
+  require<UsageError>(n <= 0x1p38, "a tensor of shape ({}) is too large", fmt::join(shape, ", "));
 }
 
 int volume(const mx::Shape& shape, size_t first) {

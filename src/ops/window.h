@@ -28,13 +28,13 @@ array unwindow(const array& x, const Ints& stride, const Ints& dilation);
 // (..., frames, size) -> (..., (frames - 1) * step + size)
 array overlap(const array& x, int step);
 
-// Number of windows that fit, 0 or less where none does.
-inline int extent(int in, int low, int high, int kernel, int stride, int dilation) {
-  int room = in + low + high - dilation * (kernel - 1) - 1;
-  return room < 0 ? 0 : room / stride + 1;
-}
+// Number of windows that fit.
+int extent(int in, int low, int high, int kernel, int stride, int dilation);
 // The same with torch's ceil_mode: a last window may be incomplete but must start inside the input or the low pad.
 int pooled_extent(int in, int low, int high, int kernel, int stride, int dilation, bool ceil_mode);
+
+// Throws UsageError for a tensor of more than 2^38 elements: what no memory holds must not overflow a size either.
+void check_volume(const mx::Shape& shape);
 
 // Product of elements from `first` on.
 int volume(const mx::Shape& shape, size_t first);
