@@ -10,6 +10,8 @@ Rows activation_rows();
 Rows create_rows();
 Rows movement_rows();
 Rows index_rows();
+Rows scatter_rows();
+Rows order_rows();
 Rows reduce_rows();
 Rows linalg_rows();
 Rows conv_rows();
@@ -26,6 +28,7 @@ Rows control_rows();
 
 inline constexpr Rows (*families[])() = {
     elementwise_rows, activation_rows, create_rows,    movement_rows, index_rows,    reduce_rows,
+    scatter_rows,     order_rows,
     linalg_rows,      conv_rows,       pool_rows,      norm_rows,     attention_rows, recurrent_rows,
     resize_rows,      signal_rows,     quantize_rows,  sequence_rows, detection_rows, control_rows,
 };

@@ -4,9 +4,12 @@
 #include <mlx/linalg.h>
 #include <mlx/ops.h>
 
+#include <map>
+
 #include "base/error.h"
 #include "ops/families.h"
 #include "ops/infer.h"
+#include "ops/reduce.h"
 #include "ops/type_checks.h"
 
 namespace godwit::ops {
@@ -37,9 +40,147 @@ array linear(const array& x, const array& weight, const std::optional<array>& bi
   return bias ? mx::add(out, *bias) : out;
 }
 
+array einsum(const std::vector<array>& xs, const std::string& equation) {
+  std::string dense;
+  for (char c : equation)
+    if (c != ' ') dense += c;
+  const mx::Dtype type = xs.at(0).dtype();
+  if (mx::issubdtype(type, mx::inexact)) return mx::einsum(dense, xs);
+  // Integers up to 2^53 are exact in float64, which only the CPU has.
+  std::vector<array> wide;
+  for (const array& x : xs) wide.push_back(mx::astype(x, mx::float64, mx::Device::cpu));
+  return mx::astype(mx::einsum(dense, wide, mx::Device::cpu), type, mx::Device::cpu);
+}
+
+namespace {
+
+// MLX factorises on the CPU, in float32 and float64.
+array factorised(const array& x, array (*f)(const array&)) {
+  const bool narrow = x.dtype() == mx::float16 || x.dtype() == mx::bfloat16;
+  return narrow ? mx::astype(f(mx::astype(x, mx::float32)), x.dtype()) : f(x);
+}
+
+}  // namespace
+
+array determinant(const array& x) {
+  if (x.shape(-1) == 0 || x.size() == 0) return mx::ones(mx::Shape(x.shape().begin(), x.shape().end() - 2), x.dtype());
+  return factorised(x, [](const array& m) { return mx::linalg::det(m, mx::Device::cpu); });
+}
+
+array inverse(const array& x) {
+  if (x.size() == 0) return x;
+  return factorised(x, [](const array& m) { return mx::linalg::inv(m, mx::Device::cpu); });
+}
+
+array cholesky(const array& x) {
+  if (x.size() == 0) return x;
+  return factorised(x, [](const array& m) { return mx::linalg::cholesky(m, false, mx::Device::cpu); });
+}
+
+array cdist(const array& a, const array& b, double p) {
+  array gap = mx::abs(mx::subtract(mx::expand_dims(a, -2), mx::expand_dims(b, -3)));
+  const int axis = static_cast<int>(gap.ndim()) - 1;
+  return norm(gap, {axis}, false, p);
+}
+
 namespace {
 
 using infer::Types;
+
+// The subscripts of an equation: one text per operand and the result's; '.' stands for an ellipsis.
+struct Equation {
+  std::vector<std::string> operands;
+  std::string result;
+};
+
+Equation parse_equation(InferContext& c) {
+  Equation eq;
+  std::string text, *part = nullptr;
+  for (char ch : c.text("equation"))
+    if (ch != ' ') text += ch;
+  eq.operands.emplace_back();
+  part = &eq.operands.back();
+  bool arrow = false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text.compare(i, 3, "...") == 0) *part += '.', i += 2;
+    else if (text.compare(i, 2, "->") == 0 && !arrow) arrow = true, part = &eq.result, ++i;
+    else if (text[i] == ',' && !arrow) part = &eq.operands.emplace_back();
+    else if ((text[i] >= 'a' && text[i] <= 'z') || (text[i] >= 'A' && text[i] <= 'Z')) *part += text[i];
+    else c.fail("equation '{}' has an unexpected '{}'", text, text[i]);
+  }
+  if (arrow) return eq;
+  // Implicit result: the ellipsis, then the letters that occur once, in alphabetic order.
+  std::map<char, int> counts;
+  for (const std::string& operand : eq.operands)
+    for (char ch : operand) ++counts[ch];
+  for (auto [ch, count] : counts)
+    if (ch == '.' || count == 1) eq.result += ch;
+  return eq;
+}
+
+Types einsum_type(InferContext& c) {
+  if (c.count() == 0) c.fail("no operands");
+  checks::one_dtype(c);
+  const Equation eq = parse_equation(c);
+  if (eq.operands.size() != c.count()) c.fail("{} subscripts for {} operands", eq.operands.size(), c.count());
+  std::map<char, ir::Dim> letters;
+  ir::Shape ellipsis;
+  for (size_t i = 0; i < c.count(); ++i) {
+    const ir::Shape& shape = c.shape(i);
+    const std::string& subscripts = eq.operands[i];
+    const size_t dots = subscripts.find('.');
+    const size_t named = subscripts.size() - (dots == subscripts.npos ? 0 : 1);
+    if (shape.size() < named || (dots == subscripts.npos && shape.size() != named))
+      c.fail("operand {} has rank {}, its subscripts are '{}'", i, shape.size(), subscripts);
+    const size_t hidden = shape.size() - named;
+    size_t axis = 0;
+    for (char ch : subscripts) {
+      if (ch == '.') {
+        ellipsis = broadcast(ellipsis, {shape.begin() + static_cast<long>(axis), shape.begin() + static_cast<long>(axis + hidden)}, c);
+        axis += hidden;
+        continue;
+      }
+      const ir::Dim& d = shape[axis++];
+      auto [at, is_new] = letters.emplace(ch, d);
+      if (is_new || at->second == d || d.is(1)) continue;
+      if (!at->second.is(1) && !checks::may_equal(at->second, d)) c.fail("'{}' is {} and {}", ch, at->second.str(), d.str());
+      if (at->second.is(1) || d.is_known()) at->second = d;
+    }
+  }
+  ir::Shape out;
+  for (char ch : eq.result) {
+    if (ch == '.') out.insert(out.end(), ellipsis.begin(), ellipsis.end());
+    else if (auto found = letters.find(ch); found != letters.end()) out.push_back(found->second);
+    else c.fail("'{}' is in the result only", ch);
+  }
+  return {{c.dtype(0), out}};
+}
+
+void square(InferContext& c) {
+  checks::floats(c);
+  if (c.rank(0) < 2 || !checks::may_equal(c.shape(0)[c.shape(0).size() - 2], c.shape(0).back())) c.fail("square matrices are needed");
+}
+
+Types determinant_type(InferContext& c) {
+  square(c);
+  return {{c.dtype(0), ir::Shape(c.shape(0).begin(), c.shape(0).end() - 2)}};
+}
+
+Types square_type(InferContext& c) {
+  square(c);
+  return infer::same(c);
+}
+
+Types cdist_type(InferContext& c) {
+  checks::one_dtype(c);
+  checks::floats(c);
+  const ir::Shape &a = c.shape(0), &b = c.shape(1);
+  if (a.size() < 2 || b.size() < 2 || !checks::may_equal(a.back(), b.back())) c.fail("points of one dimension are needed");
+  ir::Shape out = broadcast({a.begin(), a.end() - 2}, {b.begin(), b.end() - 2}, c);
+  out.push_back(a[a.size() - 2]);
+  out.push_back(b[b.size() - 2]);
+  return {{c.dtype(0), out}};
+}
 
 Types matmul_type(InferContext& c) {
   checks::one_dtype(c);
@@ -73,6 +214,11 @@ Rows linalg_rows() {
   auto add = [&](Op&& op) { rows.push_back(std::move(op)); };
   add(row("matmul", &matmul, "a, b", matmul_type).cpp("mx::matmul({a}, {b})").python("mx.matmul({a}, {b})"));
   add(row("linear", &linear, "x, weight, bias?", linear_type));
+  add(row("einsum", &einsum, "xs, equation", einsum_type));
+  add(row("determinant", &determinant, "x", determinant_type));
+  add(row("inverse", &inverse, "x", square_type));
+  add(row("cholesky", &cholesky, "x", square_type));
+  add(row("cdist", &cdist, "a, b, p=2.0", cdist_type));
   return rows;
 }
 
