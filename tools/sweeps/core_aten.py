@@ -1,0 +1,354 @@
+#!/usr/bin/env python3
+"""Every operator of PyTorch's Core ATen opset through .pt2: random calls, exported one by one, compared with torch.
+
+    core_aten.py --runner build/bin/run_cases --summary build/sweeps/core-aten.json
+
+The calls come from PyTorch's own table of sample inputs (its OpInfo database): it runs under a dispatch mode that
+records every call of a core operator, forward and backward. For each operator up to --cases calls are kept, spread over
+dtypes (float32, float16, bfloat16, integers, bool, complex64) and kinds (empty, 0-d, plain); float32 calls are repeated
+with non-contiguous operands.
+"""
+import argparse
+import collections
+import datetime
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import types
+import warnings
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_flatten, tree_unflatten
+
+warnings.filterwarnings("ignore")
+if "expecttest" not in sys.modules:  # only torch's own tests need it
+    try:
+        import expecttest  # noqa: F401
+    except ImportError:
+        stub = types.ModuleType("expecttest")
+        stub.TestCase = object
+        sys.modules["expecttest"] = stub
+
+DTYPES = {torch.float32: "float32", torch.float16: "float16", torch.bfloat16: "bfloat16", torch.float64: "float64",
+          torch.int64: "int64", torch.int32: "int32", torch.int16: "int16", torch.int8: "int8", torch.uint8: "uint8",
+          torch.bool: "bool", torch.complex64: "complex64"}
+RANDOM = {"rand", "randn", "randperm", "bernoulli", "empty", "empty_like", "empty_strided", "native_dropout", "randint",
+          "rand_like", "randn_like", "uniform", "normal", "empty_permuted", "resize_"}
+
+
+def core_operators():
+    found = {}
+    for schema in torch._C._jit_get_all_schemas():
+        if not schema.name.startswith("aten::"):
+            continue
+        packet = getattr(torch.ops.aten, schema.name[6:], None)
+        op = getattr(packet, schema.overload_name or "default", None)
+        if op is not None and torch.Tag.core in op.tags:
+            found[str(op)] = op
+    return found
+
+
+class Recorder(TorchDispatchMode):
+    def __init__(self, ops, limit):
+        super().__init__()
+        self.ops, self.limit, self.calls = ops, limit, collections.defaultdict(lambda: collections.defaultdict(list))
+
+    def __torch_dispatch__(self, func, kinds, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        name = str(func)
+        if name in self.ops:
+            leaves, _ = tree_flatten((args, kwargs))
+            tensors = [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
+            if all(usable(t) for t in tensors):
+                bucket = self.calls[name][kind_of(tensors)]
+                if len(bucket) < self.limit:
+                    leaves, spec = tree_flatten((args, kwargs))
+                    leaves = [leaf.detach().clone() if isinstance(leaf, torch.Tensor) else leaf for leaf in leaves]
+                    bucket.append(tree_unflatten(leaves, spec))
+        return func(*args, **kwargs)
+
+
+def usable(t):
+    return t.dtype in DTYPES and t.layout == torch.strided and t.numel() <= 20000 and t.device.type == "cpu" \
+        and not t.is_conj() and not t.is_neg()
+
+
+def kind_of(tensors):
+    if not tensors:
+        return "none"
+    dtype = DTYPES[tensors[0].dtype]
+    shape = "empty" if any(t.numel() == 0 for t in tensors) else "0-d" if tensors[0].dim() == 0 else "plain"
+    return dtype + " " + shape
+
+
+def record(ops, limit):
+    from torch.testing._internal.common_methods_invocations import op_db
+    recorder = Recorder(ops, limit)
+    skip = {"empty", "linalg.svd", "linalg.lstsq", "svd_lowrank", "pca_lowrank"}
+    for info in op_db:
+        if info.name in skip or info.name.startswith(("linalg.", "_refs")) and "norm" not in info.name and "vector" not in info.name:
+            continue
+        for dtype in (torch.float32, torch.float16, torch.bfloat16, torch.int64, torch.bool, torch.complex64):
+            if dtype not in info.supported_dtypes("cpu"):
+                continue
+            torch.manual_seed(0)
+            random.seed(0)
+            backward = dtype == torch.float32 and info.supports_autograd
+            try:
+                samples = list(info.sample_inputs("cpu", dtype, requires_grad=backward))
+            except Exception:
+                continue
+            random.Random(0).shuffle(samples)
+            for sample in samples[:12]:
+                try:
+                    with recorder:
+                        result = info.op(sample.input, *sample.args, **sample.kwargs)
+                        outs = [o for o in tree_flatten(result)[0] if isinstance(o, torch.Tensor) and o.requires_grad]
+                        if backward and outs:
+                            sum(o.abs().sum() for o in outs).backward()
+                except Exception:
+                    pass
+    return recorder.calls
+
+
+def extra_calls():
+    """Operators that no sample reaches."""
+    r = torch.randn
+    yield "aten.sym_size.int", (r(3, 4), 1), {}
+    yield "aten.sym_numel.default", (r(3, 4),), {}
+    yield "aten.sym_stride.int", (r(3, 4), 0), {}
+    yield "aten.sym_storage_offset.default", (r(3, 4),), {}
+    for shape in ([2, 3], [], [0, 3], [4], [2, 1, 2], [5, 5], [1], [3, 2, 4]):
+        for dtype in (torch.float32, torch.float16):
+            yield "aten.full.default", (shape, 1.5), {"dtype": dtype}
+            yield "aten.empty.memory_format", (shape,), {"dtype": dtype}
+            yield "aten.rand.default", (shape,), {"dtype": dtype}
+            yield "aten.randn.default", (shape,), {"dtype": dtype}
+        yield "aten.empty_strided.default", (shape, list(torch.empty(shape).stride())), {}
+        yield "aten.native_dropout.default", (r(shape), 0.5, False), {}
+        yield "aten.resize_.default", (r(shape), shape), {}
+        yield "aten._to_copy.default", (r(shape),), {"dtype": torch.float16}
+        yield "aten._to_copy.default", (r(shape) * 3,), {"dtype": torch.int64}
+        yield "aten.fill.Scalar", (r(shape), 2.5), {}
+        yield "aten.fill.Tensor", (r(shape), torch.tensor(2.5)), {}
+        yield "aten.copy.default", (r(shape), r(())), {}
+        yield "aten.alias.default", (r(shape),), {}
+        yield "aten.bitwise_not.default", (torch.randint(-9, 9, shape),), {}
+        for op in ("_adaptive_avg_pool2d", "_adaptive_avg_pool3d"):
+            n = int(op[-2])
+            yield f"aten.{op}.default", (r([2, 3] + [len(shape) + 4] * n), [2] * n), {}
+    for n in (0, 1, 5, 17):
+        yield "aten.randperm.default", (n,), {}
+        yield "aten.arange.start_step", (0, n, 1), {}
+        yield "aten.arange.start_step", (0.5, n + 1, 0.25), {}
+        yield "aten.scalar_tensor.default", (n,), {"dtype": torch.float32}
+        yield "aten.scalar_tensor.default", (n + 0.5,), {}
+    for size in ((4, 6), (7, 7), (5, 8), (9, 4)):
+        for out in ((2, 3), (1, 1), (3, 2)):
+            x = r(2, 3, *size)
+            yield "aten._adaptive_avg_pool2d_backward.default", (r(2, 3, *out), x), {}
+    for groups in (1, 2, 3):
+        for shape in ((2, 6, 4), (1, 6, 3, 3), (3, 6)):
+            x = r(shape)
+            hxw = x[0, 0].numel()
+            g = [6, hxw, groups, 1e-5]
+            out, mean, rstd = torch.ops.aten.native_group_norm(x, r(6), r(6), shape[0], *g)
+            yield "aten.native_group_norm_backward.default", (r(shape), x, mean, rstd, r(6), shape[0], 6, hxw, groups, [True] * 3), {}
+    for shape in ((2, 3, 4), (5, 4), (4,)):
+        for flags in ([True] * 3, [True, False, False], [True, True, False]):
+            x = r(shape)
+            out, mean, rstd = torch.ops.aten.native_layer_norm(x, [4], r(4), r(4), 1e-5)
+            yield "aten.native_layer_norm_backward.default", (r(shape), x, [4], mean, rstd, r(4), r(4), flags), {}
+    for k, s, p in ((2, 2, 0), (3, 1, 1), (3, 2, 1), (2, 1, 0)):
+        for include in (True, False):
+            x = r(2, 3, 7, 6)
+            y = torch.nn.functional.avg_pool2d(x, k, s, p, count_include_pad=include)
+            yield "aten.avg_pool2d_backward.default", (r(y.shape), x, [k, k], [s, s], [p, p], False, include, None), {}
+        y, at = torch.ops.aten.max_pool2d_with_indices(x, [k, k], [s, s], [p, p])
+        yield "aten.max_pool2d_with_indices_backward.default", (r(y.shape), x, [k, k], [s, s], [p, p], [1, 1], False, at), {}
+        y, at = torch.ops.aten.max_pool2d_with_indices(x[:1], [k, k], [s, s], [p, p])
+        yield "aten.max_pool2d_with_indices_backward.default", (r(y.shape), x[:1], [k, k], [s, s], [p, p], [1, 1], False, at), {}
+    for n in (1, 2):
+        for groups, s, p, d in ((1, 1, 0, 1), (2, 2, 1, 1), (1, 2, 1, 2), (2, 1, 2, 1), (1, 3, 0, 1)):
+            x, w = r([2, 4] + [9] * n), r([6, 4 // groups] + [3] * n)
+            y = torch.ops.aten.convolution(x, w, None, [s] * n, [p] * n, [d] * n, False, [0] * n, groups)
+            yield "aten.convolution_backward.default", (r(y.shape), x, w, [6], [s] * n, [p] * n, [d] * n, False, [0] * n, groups, [True] * 3), {}
+    for shape in ((3,), (2, 4), (0,), (1, 1, 5)):
+        for pad in (-1, 2):
+            at = torch.randint(0, 6, shape)
+            yield "aten.embedding_dense_backward.default", (r(*shape, 4), at, 6, pad, False), {}
+    for mode in (0, 1, 2):
+        for last in (False, True):
+            for weights in ((None, r(7)) if mode == 0 else (None,)):
+                offsets = torch.tensor([0, 2, 5] + ([7] if last else []))
+                yield "aten._embedding_bag.default", (r(6, 3), torch.tensor([1, 2, 4, 5, 0, 3, 2]), offsets, False, mode, False, weights, last), {}
+
+
+class Call(torch.nn.Module):
+    def __init__(self, op, args, kwargs):
+        super().__init__()
+        self.op = op
+        leaves, self.spec = tree_flatten((args, kwargs))
+        self.at = [i for i, leaf in enumerate(leaves) if isinstance(leaf, torch.Tensor)]
+        self.tensors = [leaves[i] for i in self.at]
+        self.leaves = [None if isinstance(leaf, torch.Tensor) else leaf for leaf in leaves]
+
+    def forward(self, *tensors):
+        leaves = list(self.leaves)
+        for i, t in zip(self.at, tensors):
+            leaves[i] = t
+        args, kwargs = tree_unflatten(leaves, self.spec)
+        result = self.op(*args, **kwargs)
+        if isinstance(result, (tuple, list)):
+            return tuple(r for r in result if r is not None)
+        return result
+
+
+def strided(t):
+    """The same values, not in one piece."""
+    if t.dim() == 0:
+        return t
+    wide = torch.empty(t.shape[:-1] + (t.shape[-1] * 2,), dtype=t.dtype)
+    wide[..., ::2] = t
+    return wide[..., ::2]
+
+
+class Blob:
+    def __init__(self, path):
+        self.file, self.at = open(path, "wb"), 0
+
+    def add(self, t):
+        t = t.detach().contiguous()
+        data = bytes(t.reshape(-1).view(torch.uint8).numpy().tobytes()) if t.numel() else b""
+        offset = self.at
+        self.file.write(data)
+        self.at += len(data)
+        return [DTYPES[t.dtype], list(t.shape), offset]
+
+
+def named_results(result):
+    if not isinstance(result, tuple):
+        result = (result,)
+    kept = [r for r in result if r is not None]
+    kept = [r if isinstance(r, torch.Tensor) else torch.tensor(r) for r in kept]
+    return {"output": kept[0]} if len(kept) == 1 else {f"output_{i}": r for i, r in enumerate(kept)}
+
+
+def write_case(op, args, kwargs, name, number, folder, blob, cases):
+    call = Call(op, args, kwargs)
+    inputs = [t.clone() if t.is_contiguous() else t for t in call.tensors]
+    with torch.no_grad():
+        torch.manual_seed(0)
+        expected = named_results(call(*[t.clone() if t.is_contiguous() else strided(t.clone()) for t in inputs]))
+        program = torch.export.export(call, tuple(inputs), strict=False)
+    path = os.path.join(folder, f"{number}.pt2")
+    torch.export.save(program, path)
+    names = [s.arg.name for s in program.graph_signature.input_specs if s.kind.name == "USER_INPUT"]
+    described = "; ".join(f"{DTYPES[t.dtype]}{list(t.shape)}" for t in inputs)
+    plain = [leaf for leaf in call.leaves if leaf is not None]
+    cases.write(json.dumps({
+        "id": f"{name} #{number} ({described}; {plain})", "file": path, "random": name.split(".")[1] in RANDOM,
+        "inputs": {n: blob.add(t) for n, t in zip(names, inputs)}, "outputs": {n: blob.add(t) for n, t in expected.items()}}) + "\n")
+
+
+def chosen(calls, count):
+    """Round robin over the kinds, float32 first."""
+    order = sorted(calls, key=lambda k: (k != "float32 plain", "float" not in k, k))
+    lists = [list(calls[k]) for k in order]
+    out = []
+    while any(lists) and len(out) < count:
+        for bucket in lists:
+            if bucket and len(out) < count:
+                out.append(bucket.pop(0))
+    return out
+
+
+def write_cases(options, folder):
+    ops = core_operators()
+    calls = record(ops, 8)
+    for name, args, kwargs in extra_calls():
+        leaves = [leaf for leaf in tree_flatten((args, kwargs))[0] if isinstance(leaf, torch.Tensor)]
+        calls[name][kind_of(leaves)].append((args, kwargs))
+    blob, skipped, number, written = Blob(os.path.join(folder, "blob")), collections.Counter(), 0, collections.Counter()
+    with open(os.path.join(folder, "cases.jsonl"), "w") as cases:
+        for name in sorted(ops):
+            if options.only and name not in options.only.split(","):
+                continue
+            kept = chosen(calls[name], options.cases)
+            for i, (args, kwargs) in enumerate(list(kept)):
+                leaves, spec = tree_flatten((args, kwargs))
+                if i < 3 and any(isinstance(leaf, torch.Tensor) and leaf.dim() > 0 for leaf in leaves):
+                    kept.append(tree_unflatten([strided(leaf) if isinstance(leaf, torch.Tensor) else leaf for leaf in leaves], spec))
+            for args, kwargs in kept:
+                try:
+                    write_case(ops[name], args, kwargs, name, number, folder, blob, cases)
+                    written[name] += 1
+                except Exception as error:
+                    skipped[f"{name}: {type(error).__name__}: {str(error)[:150]}"] += 1
+                number += 1
+    blob.file.close()
+    return ops, written, skipped
+
+
+def run(options, folder):
+    """Results by case; a case that ends the process is counted as a crash and the rest go on."""
+    path, blob = os.path.join(folder, "cases.jsonl"), os.path.join(folder, "blob")
+    todo = [line for line in open(path)]
+    results = []
+    while todo:
+        with open(os.path.join(folder, "todo.jsonl"), "w") as file:
+            file.writelines(todo)
+        done = subprocess.run([options.runner, file.name, blob], capture_output=True, text=True)
+        found = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+        results += found
+        todo = todo[len(found):]
+        if todo:
+            results.append({"id": json.loads(todo[0])["id"], "status": "crash", "reason": done.stderr[-300:]})
+            todo = todo[1:]
+    return results
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runner", default="build/bin/run_cases")
+    parser.add_argument("--cases", type=int, default=12, help="calls kept for each operator, before non-contiguous repeats")
+    parser.add_argument("--only", default="", help="these operators, comma separated: aten.add.Tensor")
+    parser.add_argument("--summary", help="where the JSON summary goes")
+    parser.add_argument("--folder", help="where cases are kept; default a temporary folder")
+    parser.add_argument("--again", action="store_true", help="run the cases that lie in --folder already")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    folder = options.folder or tempfile.mkdtemp(prefix="godwit-core-aten-")
+    os.makedirs(folder, exist_ok=True)
+    if options.again:
+        ops, skipped = core_operators(), {}
+    else:
+        ops, _, skipped = write_cases(options, folder)
+    results = run(options, folder)
+    by_op = collections.defaultdict(list)
+    for r in results:
+        by_op[r["id"].split(" ")[0]].append(r)
+    wanted = [n for n in sorted(ops) if not options.only or n in options.only.split(",")]
+    passed = [n for n in wanted if by_op[n] and all(r["status"] == "passed" for r in by_op[n])]
+    few = {n: len(by_op[n]) for n in wanted if len(by_op[n]) < 8}
+    failures = [r for r in results if r["status"] != "passed"]
+    summary = {
+        "title": "Core ATen opset through pt2", "date": datetime.date.today().isoformat(),
+        "command": "python3 tools/sweeps/core_aten.py " + " ".join(sys.argv[1:]), "versions": {"torch": torch.__version__},
+        "operators": len(wanted), "operators_passed": len(passed), "rate": len(passed) / max(1, len(wanted)),
+        "cases": len(results), "cases_passed": len(results) - len(failures), "goal": 1.0,
+        "fewer_than_8_cases": few, "failures": failures, "not_exportable": dict(skipped),
+    }
+    if options.summary:
+        with open(options.summary, "w") as file:
+            json.dump(summary, file, indent=1)
+    print(json.dumps({k: v for k, v in summary.items() if k not in ("failures", "not_exportable", "fewer_than_8_cases")}))
+    return 0 if len(passed) == len(wanted) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,92 @@
+// Imports and runs many small .pt2 files in one process and compares them with recorded results.
+//
+//   run_cases CASES.jsonl BLOB > RESULTS.jsonl
+//
+// A case is {"id", "file", "inputs": {name: [dtype, shape, offset]}, "outputs": {...}, "random": bool}; tensors lie
+// row-major in BLOB. With "random" only dtypes and shapes are compared. Results are {"id", "status", "reason",
+// "error"}, where the error is relative to the output's scale.
+#include <fstream>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "base/mapped_file.h"
+#include "executors/mlx/executor.h"
+#include "frontends/frontend.h"
+#include "ir/text.h"
+#include "parity/compare.h"
+#include "parity/tolerance.h"
+
+namespace {
+
+using namespace godwit;
+using Json = nlohmann::json;
+
+Tensor tensor_of(const Json& spec, const MappedFile& blob) {
+  auto dtype = parse_dtype(spec.at(0).get<std::string>());
+  require<UsageError>(dtype.has_value(), "dtype {} is unknown", spec.at(0).get<std::string>());
+  Tensor t = Tensor::zeros(*dtype, spec.at(1).get<std::vector<int64_t>>());
+  return Tensor::of_bytes(*dtype, t.shape, blob.bytes().subspan(spec.at(2).get<size_t>(), t.nbytes()));
+}
+
+std::string unsupported_text(const ir::Module& module) {
+  std::string out;
+  ir::for_each_node(module.main(), [&](const ir::Node& node, const ir::Graph&) {
+    if (node.op.starts_with("unsupported.")) out += (out.empty() ? "" : ", ") + node.op.substr(12);
+  });
+  return out;
+}
+
+Json run_case(const Json& spec, const MappedFile& blob) {
+  frontends::Imported model = frontends::import_pt2(spec.at("file").get<std::string>());
+  std::string missing = unsupported_text(model.module);
+  if (!missing.empty()) {
+    std::string why;
+    for (const std::string& w : model.warnings) why += "; " + w;
+    return {{"status", "unsupported"}, {"reason", missing + why}};
+  }
+  std::map<std::string, executors::HostValue> inputs;
+  for (const auto& [name, tensor] : spec.at("inputs").items()) inputs[name].items = {tensor_of(tensor, blob)};
+  executors::MlxExecutor executor(model.module);
+  auto results = executor.run(inputs);
+  double worst = 0;
+  for (const auto& [name, expected] : spec.at("outputs").items()) {
+    const Tensor reference = tensor_of(expected, blob);
+    auto found = results.find(name);
+    if (found == results.end()) return {{"status", "failed"}, {"reason", "no output " + name}};
+    const Tensor& computed = found->second.items.at(0);
+    if (spec.value("random", false)) {
+      if (computed.dtype != reference.dtype || computed.shape != reference.shape)
+        return {{"status", "failed"}, {"reason", describe(computed) + " instead of " + describe(reference)}};
+      continue;
+    }
+    // In float32 1e-5 of the scale; every type has its figure in parity/tolerance.h.
+    auto c = parity::compare(name, computed, reference, {parity::scaled_tolerance(reference.dtype, false), 0, 0});
+    if (!c.passed) return {{"status", "failed"}, {"reason", name + ": " + c.reason}, {"error", c.scaled_error()}};
+    worst = std::max(worst, c.scaled_error());
+  }
+  return {{"status", "passed"}, {"error", worst}};
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc < 3) {
+    std::cerr << "usage: run_cases CASES.jsonl BLOB\n";
+    return 1;
+  }
+  auto blob = MappedFile::open(argv[2]);
+  std::ifstream cases(argv[1]);
+  for (std::string line; std::getline(cases, line);) {
+    const Json spec = Json::parse(line);
+    Json result;
+    try {
+      result = run_case(spec, *blob);
+      if (argc > 3) std::cerr << ir::print(frontends::import_pt2(spec.at("file").get<std::string>()).module.main());
+    } catch (const std::exception& e) {
+      result = {{"status", "error"}, {"reason", e.what()}};
+    }
+    result["id"] = spec.at("id");
+    std::cout << result.dump() << std::endl;
+  }
+}
