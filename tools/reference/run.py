@@ -126,7 +126,10 @@ class Server:
             values = tensors.load(request["inputs"])
             results = run_once(self.model, values, request.get("layers", False))
             tensors.save(request["output"], results)
-            return {"outputs": describe(results)}
+            found = describe(results)
+            for name, entry in found.items():
+                entry["layer"] = name not in self.model.outputs
+            return {"outputs": found}
         if kind == "time":
             start = time.perf_counter()
             for _ in range(request.get("runs", 1)):
