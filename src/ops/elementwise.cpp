@@ -298,12 +298,12 @@ Rows elementwise_rows() {
   add(binary("add", MLX_BINARY(add), numbers));
   add(binary("subtract", MLX_BINARY(subtract), numbers));
   add(binary("multiply", MLX_BINARY(multiply), numbers));
-  add(binary("divide", &divide, numbers));
+  add(row("divide", &divide, "x, y", numbers));
   add(row("floor_divide", &floor_divide, "x, y", numbers));
   add(row("trunc_divide", &trunc_divide, "x, y", numbers));
   add(row("remainder", &remainder, "x, y", numbers));
   add(row("fmod", &fmod, "x, y", numbers));
-  add(binary("power", &power, numbers));
+  add(row("power", &power, "x, y", numbers));
   add(binary("atan2", MLX_BINARY(arctan2), reals, "arctan2"));
   add(binary("minimum", MLX_BINARY(minimum), numbers));
   add(binary("maximum", MLX_BINARY(maximum), numbers));

@@ -212,7 +212,7 @@ Types linear_type(InferContext& c) {
 Rows linalg_rows() {
   Rows rows;
   auto add = [&](Op&& op) { rows.push_back(std::move(op)); };
-  add(row("matmul", &matmul, "a, b", matmul_type).cpp("mx::matmul({a}, {b})").python("mx.matmul({a}, {b})"));
+  add(row("matmul", &matmul, "a, b", matmul_type));
   add(row("linear", &linear, "x, weight, bias?", linear_type));
   add(row("einsum", &einsum, "xs, equation", einsum_type));
   add(row("determinant", &determinant, "x", determinant_type));

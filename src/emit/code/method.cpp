@@ -100,7 +100,7 @@ std::string MethodWriter::name_for(const ir::Value* v, const ir::Node* node) {
   auto is_word = [](const std::string& s) {
     return !s.empty() && std::all_of(s.begin(), s.end(), [](unsigned char c) { return std::isalpha(c) || c == '_'; });
   };
-  if (is_word(v->name)) wanted = v->name;
+  if (v && is_word(v->name)) wanted = v->name;
   if (wanted.empty() && node) {
     const std::vector<std::string> scope = scope_parts(node->scope);
     if (scope.size() > block_.scope.size() && is_word(scope.back())) wanted = scope.back();

@@ -53,7 +53,7 @@ class MethodWriter {
 
   // The node as an expression: its row's pattern, or a call of the function of its name.
   std::string expression(const ir::Node& node);
-  std::string name_for(const ir::Value* v, const ir::Node* node);
+  std::string name_for(const ir::Value* v, const ir::Node* node);  // either may be null
   std::string unique(const std::string& wanted) { return namer_.unique(wanted); }
   void set(const ir::Value* v, const std::string& code);  // v is written so from here on
   void set_symbol(const std::string& symbol, const std::string& source);

@@ -21,7 +21,7 @@ constexpr const char* reserved[] = {
     "union", "unsigned", "using", "virtual", "void", "volatile", "wchar_t", "while", "with", "xor", "xor_eq", "yield",
     "None", "True", "False", "self", "mx", "nn", "op", "ops", "array", "std", "godwit", "weights", "forward", "reset",
     "range", "list", "len", "min", "max", "int64_t", "size_t", "Sequence", "Outputs", "at", "NULL", "INFINITY", "NAN",
-    "training", "state", "train", "eval", "update", "freeze", "parameters", "modules", "children", "keys", "items", "values",
+    "complex", "print", "str", "training", "state", "train", "eval", "update", "freeze", "parameters", "modules", "children", "keys", "items", "values",
     "get", "pop", "copy", "clear", "apply", "float32", "float16", "bfloat16", "i", "load_weights", "save_weights", "set_dtype", "unix", "linux",
 };
 

@@ -44,10 +44,10 @@ class ClassWriter {
       for (const auto& [name, stored] : layouts_.aliases) out += fmt::format("    {{{}, {}}},\n", cpp_text(name), cpp_text(stored));
       out += "};\n\n}  // namespace\n\n";
     }
-    const bool constants = has_constants(program_);
+    const bool constants = has_constants(program_), has_weights = !layouts_.model.fields.empty() || !layouts_.model.members.empty();
     out += fmt::format("{0}::{0}({1})\n    : {0}(Weights({{weights{2}}}{3})) {{}}\n\n", class_, constructor_parameters(), constants ? ", constants" : "",
                        layouts_.aliases.empty() ? "" : ", stored_names");
-    out += constructor(class_ + "::" + class_ + "(const Weights& weights)", layouts_.model, cpp_text(layouts_.prefix), true);
+    out += constructor(class_ + "::" + class_ + (has_weights ? "(const Weights& weights)" : "(const Weights&)"), layouts_.model, cpp_text(layouts_.prefix), true);
     return out + definitions_ + "}  // namespace " + name_space() + "\n";
   }
 

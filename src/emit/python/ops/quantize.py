@@ -4,12 +4,12 @@ import mlx.core as mx
 
 # A scale or zero point per tensor, per element of an axis, or per block of it, shaped to broadcast.
 def _spread(p, x, axis, block):
-    if p.ndim == 0 or p.size == 1 and p.ndim < 2 and x.ndim != 1:
+    if p.size == 1 and block == 0:
         return p.reshape([])
-    if block:
-        p = mx.repeat(p, block, axis=axis)
-        return _cut(p, axis, 0, x.shape[axis])
-    return p.reshape([-1 if i == axis % x.ndim else 1 for i in _range(x.ndim)]) if p.ndim == 1 else p
+    axis = axis % x.ndim
+    if block > 0:
+        return _cut(mx.repeat(p, block, axis=axis), axis, 0, x.shape[axis])
+    return p.reshape([-1] + [1] * (x.ndim - 1 - axis))
 
 
 _BOUNDS = {"i4": (-8, 7), "u4": (0, 15), "i2": (-2, 1), "u2": (0, 3)}
