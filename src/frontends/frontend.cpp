@@ -1,40 +1,53 @@
 #include "frontends/frontend.h"
 
 #include "base/error.h"
-#include "base/mapped_file.h"
-#include "base/zip.h"
-#include "formats/safetensors.h"
+#include "formats/detect.h"
 #include "ops/builder.h"
 
 namespace godwit::frontends {
+namespace {
+
+constexpr size_t kPlacesShown = 5;
+
+}  // namespace
 
 Imported import_model(const std::filesystem::path& path, const ImportOptions& options) {
-  require<FileError>(std::filesystem::exists(path), "{}: no such file", path.string());
-  auto file = MappedFile::open(path);
-  require<FileError>(ZipArchive::looks_like_zip(file->bytes()), "{}: not a .pt2 archive", path.string());
-  return import_pt2(path, options);
-}
-
-std::optional<BareTensors> tensors_of(const std::filesystem::path& path) {
-  if (std::filesystem::is_directory(path) || !formats::looks_like_safetensors(MappedFile::open(path)->bytes())) return std::nullopt;
-  return BareTensors{"safetensors", formats::read_safetensors(path).tensors};
+  using formats::Format;
+  const Format format = formats::detect(path);
+  switch (format) {
+    case Format::onnx: return import_onnx(path, options);
+    case Format::torchscript: return import_torchscript(path, options);
+    case Format::pt2: return import_pt2(path, options);
+    case Format::torch_zip: case Format::torch_legacy: case Format::safetensors: case Format::sharded_folder:
+      raise<FileError>(
+          "{} is a {}: it holds weights but no graph. Export the model with "
+          "torch.export.save(torch.export.export(model, args), \"model.pt2\") and convert model.pt2, or put the "
+          "config.json of a supported architecture beside the weights",
+          path.string(), formats::name(format));
+    case Format::config_folder:
+      raise<FileError>("{}: no graph in this folder. Export the model with "
+                       "torch.export.save(torch.export.export(model, args), \"model.pt2\") and convert model.pt2",
+                       path.string());
+    case Format::package_folder: raise<FileError>("{} is a package already: there is nothing to convert", path.string());
+    case Format::gguf: case Format::npy: case Format::npz:
+      raise<FileError>("{} is a {} file: it holds no graph", path.string(), formats::name(format));
+    case Format::unknown: break;
+  }
+  raise<FileError>("{} is none of onnx, torchscript, pt2, torch state dict, safetensors, gguf, npy, npz", path.string());
 }
 
 std::vector<UnsupportedOp> unsupported_ops(const ir::Module& module) {
-  constexpr size_t places_shown = 3;
   std::map<std::string, UnsupportedOp> found;
   for (const auto& [name, graph] : module.graphs)
     ir::for_each_node(graph, [&](const ir::Node& node, const ir::Graph&) {
       if (!node.op.starts_with(ops::unsupported_prefix)) return;
-      UnsupportedOp& op = found[node.op.substr(ops::unsupported_prefix.size())];
+      UnsupportedOp& op = found[node.op];
+      op.name = node.op.substr(ops::unsupported_prefix.size());
       ++op.count;
-      if (op.places.size() < places_shown) op.places.push_back(node.place);
+      if (op.places.size() < kPlacesShown && !node.place.empty()) op.places.push_back(node.place);
     });
   std::vector<UnsupportedOp> out;
-  for (auto& [name, op] : found) {
-    op.name = name;
-    out.push_back(std::move(op));
-  }
+  for (auto& [name, op] : found) out.push_back(std::move(op));
   return out;
 }
 

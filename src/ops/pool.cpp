@@ -62,7 +62,8 @@ array folded_axis(const array& x, int axis, int out, int kernel, int stride, int
     k[i] = kernel;
     s[i] = stride;
     d[i] = dilation;
-    array view = windows(strided(x, axis, 0, (out - 1) * stride + dilation * (kernel - 1) + 1, 1), k, s, d);
+    // A copy, because MLX's reductions take the strides of a view whose windows overlap for those of a plain array.
+    array view = mx::contiguous(windows(strided(x, axis, 0, (out - 1) * stride + dilation * (kernel - 1) + 1, 1), k, s, d));
     std::vector<int> last;
     for (size_t a = 0; a < n; ++a) last.push_back(static_cast<int>(2 + n + a));
     return fold == Fold::sum ? mx::sum(view, last) : mx::max(view, last);
@@ -133,10 +134,15 @@ std::vector<array> max_pool_indices(const array& x, const Ints& kernel, const In
   Ints in(x.shape().begin() + 2, x.shape().end());
   return best_of(view, p.out, kernel, in, [&](size_t i) {
     std::vector<int64_t> line;
-    // Taps in the pad cannot win, unless the window holds nothing but minus infinity: then the edge is named.
-    for (int o = 0; o < p.out[i]; ++o)
-      for (int k = 0; k < kernel[i]; ++k)
-        line.push_back(std::clamp(o * stride[i] - low[i] + k * dilation[i], 0, std::max(in[i] - 1, 0)));
+    // A tap in the pad wins only where the window holds nothing but minus infinity; torch then names its first element.
+    for (int o = 0; o < p.out[i]; ++o) {
+      int first = o * stride[i] - low[i];
+      while (first < 0) first += dilation[i];
+      for (int k = 0; k < kernel[i]; ++k) {
+        const int at = o * stride[i] - low[i] + k * dilation[i];
+        line.push_back(at >= 0 && at < in[i] ? at : first);
+      }
+    }
     return line;
   });
 }

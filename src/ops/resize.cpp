@@ -39,7 +39,7 @@ T source(const Axis& a, const std::string& coordinates, int i) {
     const double at = a.width() == 1 ? span / 2 : i * span / (a.width() - 1);
     return static_cast<T>(at + a.roi_start * (a.in - 1));
   }
-  if (coordinates == "pytorch_half_pixel" && a.width() == 1) return -half;
+  if (coordinates == "pytorch_half_pixel" && a.width() == 1) return 0;
   T offset = 0;
   if (coordinates == "half_pixel_symmetric") offset = static_cast<T>(a.in / 2.0 * (1 - a.out / a.width()));
   return offset + (x + half) * step - half;
@@ -48,6 +48,12 @@ T source(const Axis& a, const std::string& coordinates, int i) {
 // Ties are exact here: (i + 0.5) * in / out.
 double exact_half_pixel(const Axis& a, int i) {
   return a.given_scale ? (i + 0.5) / a.scale - 0.5 : (i + 0.5) * a.in / a.out - 0.5;
+}
+
+// torch's nearest-exact: floor((i + 0.5) * step) in float32, here less the half that rounding adds again.
+double torch_exact(const Axis& a, int i) {
+  const float step = static_cast<float>(a.given_scale ? 1.0 / a.scale : static_cast<double>(a.in) / a.out);
+  return std::floor((static_cast<float>(i) + 0.5f) * step) - 0.5;
 }
 
 double nearest_of(double x, const std::string& rule) {
@@ -59,9 +65,10 @@ double nearest_of(double x, const std::string& rule) {
 std::vector<int32_t> nearest_indices(const Axis& a, const std::string& coordinates, const std::string& rule) {
   std::vector<int32_t> indices;
   for (int i = 0; i < a.out; ++i) {
-    double x = coordinates == "asymmetric" && rule == "floor" ? source<float>(a, coordinates, i)
-               : coordinates == "half_pixel"                  ? exact_half_pixel(a, i)
-                                                              : source<double>(a, coordinates, i);
+    double x;
+    if (coordinates == "asymmetric" && rule == "floor") x = source<float>(a, coordinates, i);
+    else if (coordinates == "half_pixel" && rule == "round_prefer_ceil") x = torch_exact(a, i);
+    else x = coordinates == "half_pixel" ? exact_half_pixel(a, i) : source<double>(a, coordinates, i);
     indices.push_back(static_cast<int32_t>(std::clamp<double>(nearest_of(x, rule), 0, a.in - 1)));
   }
   return indices;

@@ -54,7 +54,7 @@ array windows(const array& x, const Ints& kernel, const Ints& stride, const Ints
   steps[0] = step * x.shape(1);
   check_volume(shape);
   if (std::find(shape.begin(), shape.end(), 0) != shape.end()) return mx::zeros(shape, x.dtype());
-  return mx::as_strided(x, shape, steps, 0);
+  return mx::as_strided(mx::contiguous(x), shape, steps, 0);
 }
 
 array overlap(const array& x, int step) {

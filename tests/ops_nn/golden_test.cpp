@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 #include <mlx/mlx.h>
 
-#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -143,10 +142,6 @@ std::string check_case(const GoldenCase& golden) {
     inputs.push_back(x ? &data.back() : nullptr);
   }
   std::vector<ops::Datum> results;
-  // float64 exists on the CPU only.
-  std::optional<mx::StreamContext> on_cpu;
-  if (std::find(golden.input_types.begin(), golden.input_types.end(), DType::f64) != golden.input_types.end())
-    on_cpu.emplace(mx::Device::cpu);
   for (bool symbolic : {false, true}) {
     ir::Module module;
     ir::Dim::Env env;

@@ -100,6 +100,19 @@ def pool():
     x = rand(1, 2, 6, 6)
     frame = dict(kernel=[2, 2], stride=[2, 2], low=[0, 0], high=[0, 0], dilation=[1, 1])
     f.add("avg_pool", [x], F.avg_pool2d(x, 2, divisor_override=3), **frame, divisor=3)
+    for n, kernel, stride, dilation in (((2, 2, 31), 17, 1, 2), ((1, 1, 60), 20, 3, 1), ((1, 2, 2), 1, 3, 2)):
+        x, pad = rand(*n), kernel // 6
+        values, where = F.max_pool1d(x, kernel, stride, pad, dilation, return_indices=True)
+        frame = dict(kernel=[kernel], stride=[stride], low=[pad], high=[pad], dilation=[dilation])
+        f.add("max_pool", [x], values, **frame)
+        f.add("max_pool_indices", [x], [values, where], **frame)
+        if dilation == 1:
+            f.add("avg_pool", [x], F.avg_pool1d(x, kernel, stride, pad), **frame, count_padding=True)
+    x = rand(2, 2, 5, 1)  # windows that hold nothing but pads
+    values, where = F.max_pool2d(x, 2, [2, 4], 1, 2, return_indices=True)
+    f.add("max_pool_indices", [x], [values, where], kernel=[2, 2], stride=[2, 4], low=[1, 1], high=[1, 1],
+          dilation=[2, 2])
+    frame = dict(kernel=[2, 2], stride=[2, 2], low=[0, 0], high=[0, 0], dilation=[1, 1])
     x = torch.randint(-100, 100, (1, 1, 6, 6))
     f.add("max_pool", [x.to(torch.int8)], F.max_pool2d(x.float(), 2).to(torch.int8), **frame)
     values, where = F.max_pool2d(torch.full((1, 1, 4, 4), 2.0), 2, return_indices=True)

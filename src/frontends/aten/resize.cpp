@@ -11,6 +11,16 @@ struct Mode {
   bool antialias = false;
 };
 
+std::vector<double> corner_scales(Context& c, const ir::Shape& in, const ir::Dims& out) {
+  std::vector<double> scales;
+  for (size_t i = 0; i < out.size(); ++i) {
+    if (!in[i + 2].is_known() || !out[i].is_known() || in[i + 2].value() < 2 || out[i].value() < 2)
+      c.unsupported("aligned corners with antialiasing from {} to {}", in[i + 2].str(), out[i].str());
+    scales.push_back(static_cast<double>(out[i].value() - 1) / static_cast<double>(in[i + 2].value() - 1));
+  }
+  return scales;
+}
+
 // upsample_*: sizes or scale factors; where factors are given they rule the coordinates, as in PyTorch.
 Translator upsample(size_t n, Mode m) {
   return [=](Context& c) -> Values {
@@ -38,13 +48,26 @@ Translator upsample(size_t n, Mode m) {
     }
     for (double s : scales)
       if (!(s > 0)) scales.clear();
+    // PyTorch copies where nothing is resized and halves indices where a size doubles, whatever the factors say.
+    const bool plain = !m.antialias && !m.exact && std::string_view(m.mode) != "cubic";
+    for (size_t i = 0; i < scales.size() && plain; ++i) {
+      const ir::Dim& d = x->shape()[i + 2];
+      if (size[i] == d) scales[i] = 1;
+      else if (std::string_view(m.mode) == "nearest" && size[i] == d + d) scales[i] = 2;
+    }
     const bool align = c.flag("align_corners");
     ir::Attrs attrs = {{"axes", axes}, {"size", size}, {"mode", std::string(m.mode)}};
     const bool nearest = std::string_view(m.mode) == "nearest";
     attrs["coordinates"] = std::string(align ? "align_corners" : nearest && !m.exact ? "asymmetric" : "half_pixel");
     if (nearest) attrs["nearest"] = std::string(m.exact ? "round_prefer_ceil" : "floor");
     if (!scales.empty() && !align) attrs["scales"] = scales;
-    if (m.antialias) attrs["antialias"] = true;
+    if (m.antialias) {
+      // PyTorch leaves out what lies outside, and takes half pixels even where the corners give the ratio.
+      attrs["antialias"] = true;
+      attrs["exclude_outside"] = true;
+      if (align) attrs["coordinates"] = std::string("half_pixel");
+      if (align) attrs["scales"] = corner_scales(c, x->shape(), size);
+    }
     if (std::string_view(m.mode) == "cubic") attrs["cubic_a"] = m.antialias ? -0.5 : -0.75;
     return {c.result(c.op("resize", {x}, std::move(attrs)))};
   };
