@@ -148,6 +148,13 @@ class Coverage(unittest.TestCase):
         self.assertIn("| b | convert_failed | no op x\\|y |", text)
         self.assertIn("`run zoo`", text)
 
+    def test_gaps_name_the_models_that_need_an_op(self):
+        import coverage
+        failures = [{"name": n, "unsupported": ops} for n, ops in (("a", ["aten.x"]), ("b", ["aten.x", "aten.y"]))]
+        text = coverage.gaps([{"title": "zoo", "failures": failures}])
+        self.assertIn("| aten.x | 2 | a (zoo), b (zoo) |", text)
+        self.assertIn("| aten.y | 1 | b (zoo) |", text)
+
     def test_only_models_with_a_file_count(self):
         import models
         options = models.parse(["--source", "timm", "--route", "pt2"])

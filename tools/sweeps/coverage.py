@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Writes docs/coverage.md from the summaries of the sweeps (docs/coverage/*.json): date, versions and command of every
-row. A summary holds: title, date, command, machine, versions, total, counted, passed, rate, goal, largest_error,
-largest_error_in, failures[{name, status, reason}], and optional notes[]."""
+"""Writes docs/coverage.md and docs/known-gaps.md from the summaries of the sweeps (docs/coverage/*.json): date,
+versions and command of every row; every unsupported op with the models that need it. A summary holds: title, date, command, machine, versions, total, counted, passed, rate, goal, largest_error,
+largest_error_in, failures[{name, status, reason, unsupported[]}], and optional notes[]."""
 import argparse
 import collections
 import glob
@@ -16,6 +16,11 @@ sweeps leave in `docs/coverage/`; `make sweep` runs them all. Never edited by ha
 
 *Counted* leaves out what gave no file to convert (the original does not build, run or export here) and, in the ONNX
 suite, cases over types that are out of scope; those are listed below with their reasons.
+"""
+GAPS_HEAD = """# Known gaps
+
+Ops without a translator, with the models of the sweeps that need them. Written by `tools/sweeps/coverage.py`, like
+[coverage.md](coverage.md), which lists every failure with its reason.
 """
 SHOWN = 200  # characters of a reason
 
@@ -64,10 +69,23 @@ def document(summaries):
     return "\n".join(lines)
 
 
+def gaps(summaries):
+    needed = collections.defaultdict(list)
+    for summary in summaries:
+        for failure in summary.get("failures", []):
+            for op in failure.get("unsupported", []):
+                needed[op].append(f"{failure['name']} ({summary['title']})")
+    rows = [[op, len(models), ", ".join(models)] for op, models in
+            sorted(needed.items(), key=lambda item: (-len(item[1]), item[0]))]
+    lines = table(["op", "models", "which"], rows) if rows else ["None of the models that were run needs one."]
+    return "\n".join([GAPS_HEAD, *lines, ""])
+
+
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--summaries", default=os.path.join(ROOT, "docs", "coverage"))
     parser.add_argument("--output", default=os.path.join(ROOT, "docs", "coverage.md"))
+    parser.add_argument("--gaps", default=os.path.join(ROOT, "docs", "known-gaps.md"))
     options = parser.parse_args(argv)
     summaries = []
     for path in sorted(glob.glob(os.path.join(options.summaries, "*.json"))):
@@ -75,6 +93,8 @@ def main(argv=None):
             summaries.append(json.load(file))
     with open(options.output, "w") as file:
         file.write(document(summaries))
+    with open(options.gaps, "w") as file:
+        file.write(gaps(summaries))
     print(f"{options.output}: {len(summaries)} sweeps")
 
 

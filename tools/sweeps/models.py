@@ -162,8 +162,8 @@ def summarize(options, results):
         "counted": len(counted), "passed": len(passed), "rate": rate,
         "goal": GOALS.get((options.source, options.route)), "largest_error": worst and worst["max_error"],
         "largest_error_in": worst and worst["name"],
-        "failures": [{"name": r["name"], "status": r["status"], "reason": r.get("reason", "")}
-                     for r in results if r["status"] != "passed"],
+        "failures": [{"name": r["name"], "status": r["status"], "reason": r.get("reason", ""),
+                      "unsupported": sorted(r.get("unsupported") or {})} for r in results if r["status"] != "passed"],
     }
 
 
