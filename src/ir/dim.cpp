@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 #include <charconv>
+#include <limits>
 
 #include "base/error.h"
 
@@ -288,7 +289,14 @@ class Parser {
   }
 
   Dim primary() {
-    if (accept("-")) return Dim(0) - unary();
+    if (accept("-")) {
+      // The smallest integer has no positive counterpart: exporters write it for "from the start".
+      if (text_.substr(at_, 19) == "9223372036854775808") {
+        at_ += 19;
+        return std::numeric_limits<int64_t>::min();
+      }
+      return Dim(0) - unary();
+    }
     if (accept("(")) {
       Dim d = sum();
       check(accept(")"));

@@ -98,7 +98,7 @@ array gelu(const array& input, const std::string& approximate) {
   return in_float(input, [&](const array& x) {
     array half = mx::multiply(x, like(x, 0.5)), one = like(x, 1);
     if (approximate == "none")
-      return mx::multiply(half, mx::add(one, mx::erf(mx::multiply(x, like(x, 1 / std::numbers::sqrt2)))));
+      return mx::multiply(half, mx::add(one, ops::erf(mx::multiply(x, like(x, 1 / std::numbers::sqrt2)))));
     if (approximate == "sigmoid") return mx::multiply(x, logistic(mx::multiply(x, like(x, 1.702))));
     array cube = mx::multiply(mx::square(x), x);
     array inner = mx::multiply(like(x, std::numbers::sqrt2 * std::numbers::inv_sqrtpi),

@@ -5,10 +5,13 @@
 
 namespace godwit::ops {
 
-// Functions of reals: float operands. MLX computes exp, sin and cos of float64 in float32; these do not.
+// Functions of reals: float operands. MLX computes these of float64 with float32's accuracy; here they have their own.
 array exp(const array& x);
 array sin(const array& x);
 array cos(const array& x);
+array erf(const array& x);
+array erfinv(const array& x);
+array logaddexp(const array& x, const array& y);
 array lgamma(const array& x);
 array digamma(const array& x);
 array angle(const array& x);  // complex64 -> float32

@@ -64,7 +64,14 @@ array factorised(const array& x, array (*f)(const array&)) {
 
 array determinant(const array& x) {
   if (x.shape(-1) == 0 || x.size() == 0) return mx::ones(mx::Shape(x.shape().begin(), x.shape().end() - 2), x.dtype());
-  return factorised(x, [](const array& m) { return mx::linalg::det(m, mx::Device::cpu); });
+  return factorised(x, [](const array& m) {
+    if (m.dtype() != mx::float64) return mx::linalg::det(m, mx::Device::cpu);
+    // MLX's own is accurate to float32 only. Each row that was swapped turns the sign.
+    auto [factors, pivots] = mx::linalg::lu_factor(m, mx::Device::cpu);
+    array row = mx::astype(mx::arange(0, m.shape(-1)), pivots.dtype());
+    array sign = mx::where(mx::equal(pivots, row), mx::array(1.0, mx::float64), mx::array(-1.0, mx::float64));
+    return mx::prod(mx::multiply(mx::diagonal(factors, 0, -2, -1), sign), -1);
+  });
 }
 
 array inverse(const array& x) {

@@ -286,7 +286,7 @@ Types diagonal(InferContext& c) {
     if (i != a && i != b) out.push_back(at(c.shape(0), i));
   const bool right = !offset.is_known() || offset.value() >= 0;
   Dim length = right ? min(rows, columns - offset) : min(rows + offset, columns);
-  out.push_back(length.is_known() ? Dim(std::max<int64_t>(length.value(), 0)) : length);
+  out.push_back(offset.is(0) ? length : max(length, 0));
   return {{c.dtype(0), out}};
 }
 

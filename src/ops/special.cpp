@@ -1,4 +1,4 @@
-// lgamma and digamma: reflection for the left half, a shift to large arguments, then the asymptotic series.
+// lgamma, digamma, and the error function of float64. The first two: reflection for the left half, a shift to large arguments, then the asymptotic series.
 #include <mlx/ops.h>
 
 #include <cmath>
@@ -93,6 +93,54 @@ array digamma(const array& input) {
     value = mx::where(mx::equal(x, real(0)), mx::negative(mx::reciprocal(x)), value);
     return mx::where(mx::isposinf(x), x, value);
   });
+}
+
+namespace {
+
+// erf of float64, |x| < 3: a series of positive terms, 2/sqrt(pi) e^(-x^2) sum of (2^n x^(2n+1) / (2n+1)!!).
+array erf_near(const array& x, Constants real) {
+  array square = mx::square(x), sum = real(1);
+  for (int n = 70; n >= 1; --n)
+    sum = mx::add(real(1), mx::multiply(sum, mx::multiply(square, real(2.0 / (2 * n + 1)))));
+  array scale = mx::multiply(real(2 * std::numbers::inv_sqrtpi), ops::exp(mx::negative(square)));
+  return mx::multiply(mx::multiply(scale, x), sum);
+}
+
+// |x| >= 3: the continued fraction of 1 - erf.
+array erf_far(const array& x, Constants real) {
+  array size = mx::abs(x), square = mx::square(size), tail = size;
+  for (int n = 40; n >= 1; --n) tail = mx::add(size, mx::divide(real(n / 2.0), tail));
+  array rest = mx::divide(mx::multiply(real(std::numbers::inv_sqrtpi), ops::exp(mx::negative(square))), tail);
+  return mx::multiply(mx::sign(x), mx::subtract(real(1), rest));
+}
+
+}  // namespace
+
+array erf(const array& x) {
+  if (x.dtype() != mx::float64) return mx::erf(x);
+  Constants real{x.dtype()};
+  array far = mx::greater_equal(mx::abs(x), real(3));
+  array value = mx::where(far, erf_far(mx::where(far, x, real(3)), real), erf_near(mx::where(far, real(0), x), real));
+  return mx::where(mx::isnan(x), x, value);
+}
+
+array erfinv(const array& x) {
+  if (x.dtype() != mx::float64) return mx::erfinv(x);
+  Constants real{x.dtype()};
+  array y = mx::erfinv(x);
+  for (int step = 0; step < 2; ++step) {  // Newton: the slope of erf is 2/sqrt(pi) e^(-y^2)
+    array slope = mx::multiply(real(2 * std::numbers::inv_sqrtpi), ops::exp(mx::negative(mx::square(y))));
+    array next = mx::subtract(y, mx::divide(mx::subtract(ops::erf(y), x), slope));
+    y = mx::where(mx::isfinite(next), next, y);
+  }
+  return y;
+}
+
+array logaddexp(const array& x, const array& y) {
+  if (x.dtype() != mx::float64) return mx::logaddexp(x, y);
+  array top = mx::maximum(x, y), gap = mx::abs(mx::subtract(x, y));
+  array sum = mx::add(top, mx::log1p(ops::exp(mx::negative(gap))));
+  return mx::where(mx::isinf(top), top, sum);
 }
 
 }  // namespace godwit::ops

@@ -3,7 +3,7 @@
     python3 tools/goldens/nn_ops.py tests/data/nn_ops
 
 One safetensors file a family. The metadata entry "cases" is a JSON list: op, attributes in the text form of the IR,
-which operands are absent, the tolerance as a part of the output's scale, and types where the file's do not tell
+the tolerance as a part of the output's scale, and types where the file's do not tell
 (sub-byte integers and 8-bit floats are stored as bytes, float64 as int64 bits). Tensors are named CASE.inN and CASE.outN.
 """
 import json
@@ -45,7 +45,7 @@ class Family:
     def __init__(self, name):
         self.name, self.cases, self.tensors = name, [], {}
 
-    def add(self, op, inputs, outputs, tolerance=None, types=None, out_types=None, **attrs):
+    def add(self, op, inputs, outputs, tolerance=None, types=None, out_types=None, symbolic=True, **attrs):
         name = f"{op}{len(self.cases)}"
         outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
         first = next((o for o in outputs if o.dtype in TOLERANCE), None)
@@ -62,11 +62,11 @@ class Family:
                 self.tensors[f"{name}.{kind}{i}"] = t
         self.cases.append({
             "name": name, "op": op, "attrs": {k: text(v) for k, v in attrs.items()}, "inputs": len(inputs),
-            "absent": [i for i, t in enumerate(inputs) if t is None], "outputs": len(outputs), "tolerance": tolerance,
-            "types": types, "out_types": out_types})
+            "outputs": len(outputs), "tolerance": tolerance,
+            "types": types, "out_types": out_types, **({} if symbolic else {"symbolic": False})})
 
     def save(self, folder):
-        save_file(self.tensors, folder / f"{self.name}.safetensors", metadata={"cases": json.dumps(self.cases)})
+        save_file(self.tensors, folder / f"{self.name}.safetensors", metadata={"cases": json.dumps(self.cases, separators=(",", ":"))})
         print(self.name, len(self.cases), (folder / f"{self.name}.safetensors").stat().st_size)
 
 

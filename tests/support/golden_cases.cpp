@@ -1,0 +1,192 @@
+#include "support/golden_cases.h"
+
+#include <mlx/mlx.h>
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "ir/text.h"
+#include "ops/builder.h"
+#include "ops/dtype.h"
+#include "ops/infer.h"
+#include "ops/op.h"
+
+namespace godwit::test {
+
+namespace mx = mlx::core;
+
+namespace {
+
+DType type_of(const mx::array& x) {
+  for (DType t : {DType::boolean, DType::u8, DType::i8, DType::u16, DType::i16, DType::u32, DType::i32, DType::u64,
+                  DType::i64, DType::f16, DType::bf16, DType::f32, DType::f64, DType::c64})
+    if (ops::mlx_dtype(t) == x.dtype()) return t;
+  throw InternalError("a golden has a type without a name");
+}
+
+DType declared(const nlohmann::json& types, size_t i, const mx::array& x) {
+  auto found = types.find(std::to_string(i));
+  return found == types.end() ? type_of(x) : *parse_dtype(found->get<std::string>());
+}
+
+// float64 is stored as the bits of int64.
+mx::array stored(const mx::array& x, DType type) {
+  return type == DType::f64 ? mx::view(x, mx::float64, mx::Device::cpu) : x;
+}
+
+}  // namespace
+
+std::vector<GoldenCase> load_cases(const std::string& path) {
+  auto [tensors, metadata] = mx::load_safetensors(path, mx::Device::cpu);
+  std::vector<GoldenCase> cases;
+  for (const nlohmann::json& entry : nlohmann::json::parse(metadata.at("cases"))) {
+    GoldenCase c;
+    c.name = entry.at("name");
+    c.op = entry.at("op");
+    c.tolerance = entry.at("tolerance");
+    c.symbolic = entry.value("symbolic", true);
+    for (const auto& [key, value] : entry.at("attrs").items()) {
+      ir::Attr attr = ir::parse_attr(value.get<std::string>());
+      c.attrs.emplace(key, attr);
+    }
+    for (size_t i = 0; i < entry.at("inputs"); ++i) {
+      auto found = tensors.find(c.name + ".in" + std::to_string(i));
+      const bool given = found != tensors.end();
+      c.input_types.push_back(given ? declared(entry.at("types"), i, found->second) : DType::f32);
+      c.inputs.push_back(given ? std::optional(stored(found->second, c.input_types.back())) : std::nullopt);
+    }
+    for (size_t i = 0; i < entry.at("outputs"); ++i) {
+      const mx::array& output = tensors.at(c.name + ".out" + std::to_string(i));
+      c.output_types.push_back(declared(entry.at("out_types"), i, output));
+      c.outputs.push_back(stored(output, c.output_types.back()));
+    }
+    cases.push_back(std::move(c));
+  }
+  return cases;
+}
+
+namespace {
+
+// A graph of the one node; symbols name the axes of operand 0 where asked for.
+ir::Node& build(const GoldenCase& golden, ir::Module& module, bool symbolic, ir::Dim::Env& env) {
+  ir::Graph& graph = module.graphs["main"];
+  ops::Builder b(module, graph);
+  std::vector<ir::Value*> inputs;
+  for (size_t i = 0; i < golden.inputs.size(); ++i) {
+    if (!golden.inputs[i]) {
+      inputs.push_back(nullptr);
+      continue;
+    }
+    ir::Shape shape;
+    for (int d : golden.inputs[i]->shape()) {
+      std::string symbol = "axis" + std::to_string(shape.size());
+      if (i == 0 && symbolic) env[symbol] = d;
+      shape.push_back(i == 0 && symbolic ? ir::Dim::symbol(symbol) : ir::Dim(d));
+    }
+    inputs.push_back(graph.add_input("x" + std::to_string(i), {golden.input_types[i], shape}));
+  }
+  b.ops(golden.op, inputs, golden.attrs);
+  return *graph.nodes.back();
+}
+
+std::string type_difference(const ir::Node& node, const std::vector<ops::Datum>& results, const ir::Dim::Env& env) {
+  if (node.outputs.size() != results.size())
+    return fmt::format("{} outputs inferred, {} computed", node.outputs.size(), results.size());
+  for (size_t i = 0; i < results.size(); ++i) {
+    const mx::array& y = std::get<mx::array>(results[i]);
+    const ir::Value& v = *node.outputs[i];
+    bool same = ops::mlx_dtype(v.dtype()) == y.dtype() && v.shape().size() == y.ndim();
+    for (size_t k = 0; same && k < y.ndim(); ++k) {
+      std::optional<int64_t> size = v.shape()[k].try_eval(env);  // unset: only the run can tell
+      same = !size || *size == y.shape(static_cast<int>(k));
+    }
+    if (!same)
+      return fmt::format("output {} was inferred as {}, is [{}] of item size {}", i, ir::str(v.type),
+                         fmt::join(y.shape(), ", "), y.itemsize());
+  }
+  return "";
+}
+
+// Largest difference as a part of the largest finite expected magnitude; infinity where NaN or infinity differ.
+double difference(const mx::array& given, const mx::array& expected) {
+  auto wide = [](const mx::array& x) {
+    mx::array y = mx::issubdtype(x.dtype(), mx::complexfloating)
+                      ? mx::stack({mx::real(x), mx::imag(x)})
+                      : x;
+    y = mx::contiguous(mx::astype(y, mx::float64, mx::Device::cpu), false, mx::Device::cpu);
+    y.eval();
+    return std::vector<double>(y.data<double>(), y.data<double>() + y.size());
+  };
+  const std::vector<double> a = wide(given), b = wide(expected);
+  double scale = 0, worst = 0;
+  for (double v : b)
+    if (std::isfinite(v)) scale = std::max(scale, std::abs(v));
+  for (size_t i = 0; i < b.size(); ++i) {
+    if (std::isnan(a[i]) && std::isnan(b[i])) continue;
+    if (a[i] == b[i]) continue;
+    const double d = std::abs(a[i] - b[i]);
+    worst = std::max(worst, std::isfinite(d) ? d : HUGE_VAL);
+  }
+  return worst == 0 ? 0 : worst / std::max(scale, 1e-30);
+}
+
+}  // namespace
+
+std::string check_case(const GoldenCase& golden) {
+  const ops::Op& op = ops::get(golden.op);
+  std::vector<ops::Datum> data;
+  std::vector<const ops::Datum*> inputs;
+  data.reserve(golden.inputs.size());
+  for (const auto& x : golden.inputs) {
+    if (x) data.emplace_back(*x);
+    inputs.push_back(x ? &data.back() : nullptr);
+  }
+  std::vector<ops::Datum> results;
+  // float64 exists on the CPU only.
+  std::optional<mx::StreamContext> on_cpu;
+  auto any_double = [](const std::vector<DType>& types) { return std::find(types.begin(), types.end(), DType::f64) != types.end(); };
+  if (any_double(golden.input_types) || any_double(golden.output_types)) on_cpu.emplace(mx::Device::cpu);
+  for (bool symbolic : {false, true}) {
+    if (symbolic && !golden.symbolic) continue;
+    ir::Module module;
+    ir::Dim::Env env;
+    ir::Node& node = build(golden, module, symbolic, env);
+    if (!symbolic) results = op.eval(op, ops::Call{node, inputs, env});
+    std::string wrong = type_difference(node, results, env);
+    if (!wrong.empty()) return wrong;
+    for (size_t i = 0; i < golden.outputs.size(); ++i)
+      if (node.outputs.at(i)->dtype() != golden.output_types[i]) return "the dtype is not the reference's";
+  }
+  for (size_t i = 0; i < golden.outputs.size(); ++i) {
+    const mx::array& y = std::get<mx::array>(results.at(i));
+    if (y.shape() != golden.outputs[i].shape())
+      return fmt::format("output {} is [{}], the reference [{}]", i, fmt::join(y.shape(), ", "),
+                         fmt::join(golden.outputs[i].shape(), ", "));
+    const double d = difference(y, golden.outputs[i]);
+    if (!(d <= golden.tolerance))
+      return fmt::format("output {} differs by {:.3g} of its scale, {:.3g} is allowed", i, d, golden.tolerance);
+  }
+  return "";
+}
+
+std::vector<std::string> failures(const std::string& path) {
+  std::vector<std::string> out;
+  std::vector<GoldenCase> cases = load_cases(path);
+  if (cases.empty()) return {path + " has no cases"};
+  for (const GoldenCase& golden : cases) {
+    std::string wrong;
+    try {
+      wrong = check_case(golden);
+    } catch (const std::exception& error) {
+      wrong = error.what();
+    }
+    if (wrong.empty()) continue;
+    std::string line = golden.name;
+    for (const auto& [key, value] : golden.attrs) line += " " + key + "=" + ir::str(value);
+    out.push_back(line + ": " + wrong);
+  }
+  return out;
+}
+
+}  // namespace godwit::test
