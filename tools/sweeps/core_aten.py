@@ -141,6 +141,43 @@ def extra_calls():
         for op in ("_adaptive_avg_pool2d", "_adaptive_avg_pool3d"):
             n = int(op[-2])
             yield f"aten.{op}.default", (r([2, 3] + [len(shape) + 4] * n), [2] * n), {}
+    for shape in ([2, 3], [], [0, 3], [4], [2, 1, 2], [5, 5], [1], [3, 2, 4]):
+        ints = torch.randint(-9, 9, shape)
+        for op in ("and", "or", "xor"):
+            yield f"aten.bitwise_{op}.Scalar", (ints, 6), {}
+        yield "aten.fmod.Scalar", (r(shape) * 5, 1.5), {}
+        yield "aten.div.Scalar_mode", (r(shape) * 5, 1.5), {"rounding_mode": "floor" if len(shape) % 2 else "trunc"}
+        yield "aten.atan2.out", (r(shape), r(shape)), {"out": torch.empty(shape)}
+        for op in ("ceil", "floor", "round", "trunc"):
+            yield f"aten.{op}.default", (r(shape) * 5,), {}
+        yield "aten.resize_.default", (r(shape), shape), {}
+        yield "aten.sym_is_contiguous.default", (r(shape),), {}
+        yield "aten.sym_numel.default", (r(shape),), {}
+        yield "aten.sym_storage_offset.default", (r(shape),), {}
+        if shape:
+            yield "aten.sym_size.int", (r(shape), -1), {}
+            yield "aten.sym_size.int", (r(shape), 0), {}
+            yield "aten.sym_stride.int", (r(shape), 0), {}
+            yield "aten.sym_stride.int", (r(shape), -1), {}
+            if 0 not in shape:
+                yield "aten.var.dim", (r(shape), [0], False, True), {}
+                yield "aten.var.dim", (r(shape), [-1], True), {}
+    for size in (5, 8, 13, 4):
+        for n in (2, 3):
+            yield "aten.adaptive_avg_pool1d.default", (r(2, 3, size), [n]), {}
+            yield "aten.avg_pool1d.default", (r(2, 3, size), [n], [2], [n // 2], n == 2, n == 3), {}
+        for factors in (([size + 3, 2 * size], None), (None, [1.5, 2.0])):
+            x = r(2, 3, size, size - 1)
+            yield "aten.upsample_nearest2d.vec", (x, *factors), {}
+            for align in (False, True):
+                yield "aten.upsample_bilinear2d.vec", (x, factors[0], align, factors[1]), {}
+    for shape in ((2, 3, 4), (4, 3), (1, 3, 2, 5), (2, 3, 2, 2, 2)):
+        for dtype in (torch.float32, torch.float16):
+            x, p = r(shape).to(dtype), [r(3).to(dtype), r(3).to(dtype), r(3).to(dtype), torch.rand(3).to(dtype) + 0.5]
+            yield "aten._native_batch_norm_legit_no_training.default", (x, *p, 0.1, 1e-5), {}
+        yield "aten._native_batch_norm_legit.no_stats", (r(shape), r(3), r(3), True, 0.1, 1e-5), {}
+    for n in (2, 3, 4, 9):
+        yield "aten.randperm.default", (n,), {}
     for n in (0, 1, 5, 17):
         yield "aten.randperm.default", (n,), {}
         yield "aten.arange.start_step", (0, n, 1), {}
@@ -222,12 +259,13 @@ class Blob:
         self.file, self.at = open(path, "wb"), 0
 
     def add(self, t):
-        t = t.detach().contiguous()
-        data = bytes(t.reshape(-1).view(torch.uint8).numpy().tobytes()) if t.numel() else b""
+        shape = list(t.shape)
+        t = t.detach().clone(memory_format=torch.contiguous_format).reshape(-1)
+        data = t.view(torch.uint8).numpy().tobytes() if t.numel() else b""
         offset = self.at
         self.file.write(data)
         self.at += len(data)
-        return [DTYPES[t.dtype], list(t.shape), offset]
+        return [DTYPES[t.dtype], shape, offset]
 
 
 def named_results(result):
@@ -243,7 +281,7 @@ def write_case(op, args, kwargs, name, number, folder, blob, cases):
     inputs = [t.clone() if t.is_contiguous() else t for t in call.tensors]
     with torch.no_grad():
         torch.manual_seed(0)
-        expected = named_results(call(*[t.clone() if t.is_contiguous() else strided(t.clone()) for t in inputs]))
+        expected = named_results(call(*[t.clone() if t.is_contiguous() else strided(t) for t in inputs]))
         program = torch.export.export(call, tuple(inputs), strict=False)
     path = os.path.join(folder, f"{number}.pt2")
     torch.export.save(program, path)

@@ -129,7 +129,7 @@ Values gather(Context& c) {
   const ir::Shape shape = at->shape();
   x = at_least_1d(c, x), at = at_least_1d(c, at);
   if (x->rank() != at->rank()) {
-    if (at->shape().at(0).is(0)) return {c.result(c.op("full", {c.scalar_like(x, 0)}, {{"shape", shape}}))};
+    if (ir::product(at->shape()).is(0)) return {c.result(c.op("full", {c.scalar_like(x, 0)}, {{"shape", shape}}))};
     c.fail("self {} and index {} differ in rank", ir::str(x->type), ir::str(at->type));
   }
   const int64_t axis = c.axis("dim", x->rank());

@@ -44,6 +44,20 @@ Values size(Context& c) {
   return {Value::dims(c.ref("self").shape())};
 }
 
+// The first elements under a new shape; new ones (of no defined value in PyTorch) are zeros.
+Values resize(Context& c) {
+  TensorRef t = c.ref("self");
+  const ir::Dims shape = c.dims("size");
+  if (!(t == t.root())) c.unsupported("a view is resized");
+  const ir::Dim have = ir::product(t.shape()), want = ir::product(shape), gap = want - have;
+  if (!gap.is_known()) c.unsupported("the number of elements must be known");
+  ir::Value* flat = c.b.reshape(t.read(), {have});
+  if (gap.value() < 0) flat = c.op("slice", {flat}, {{"axes", ir::Dims{0}}, {"starts", ir::Dims{0}}, {"stops", ir::Dims{want}}});
+  if (gap.value() > 0) flat = c.op("pad", {flat, c.scalar_like(flat, 0)}, {{"low", ir::Dims{0}}, {"high", ir::Dims{gap}}});
+  t.write(c.b.reshape(flat, shape));
+  return {t};
+}
+
 Values numel(Context& c) { return {ir::product(c.ref("self").shape())}; }
 Values dim(Context& c) { return {c.ref("self").rank()}; }
 
@@ -182,6 +196,8 @@ Rows misc_rows() {
       {"_pin_memory", identity()},
       {"size", size},
       {"sym_size", size},
+      {"resize_", resize},
+      {"sym_is_contiguous", [](Context&) -> Values { return {true}; }},
       {"numel", numel},
       {"sym_numel", numel},
       {"dim", dim},

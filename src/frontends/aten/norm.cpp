@@ -60,11 +60,12 @@ Values batch_norm(Context& c) {
   return {c.result(batch_norm_op(c, x, s.mean, s.variance))};
 }
 
-Value empty(Context& c) { return c.result(c.b.constant(Tensor::zeros(DType::f32, {0}))); }
+// The statistics that only training has: empty, in the type that the source states.
+Value empty(Context& c, size_t i) { return c.result(c.b.constant(Tensor::zeros(c.expected(i) ? c.expected(i)->dtype : DType::f32, {0}))); }
 
 Values native_batch_norm_eval(Context& c) {
   ir::Value* x = c.tensor("input");
-  return {c.result(batch_norm_op(c, x, c.tensor("running_mean"), c.tensor("running_var"))), empty(c), empty(c)};
+  return {c.result(batch_norm_op(c, x, c.tensor("running_mean"), c.tensor("running_var"))), empty(c, 1), empty(c, 2)};
 }
 
 // (output, batch mean, batch inverse deviation) and, for the functional form, the new running statistics.
@@ -72,7 +73,7 @@ Values native_batch_norm_legit(Context& c) {
   ir::Value* x = c.tensor("input");
   const bool functional = c.schema.returns.size() == 5;
   if (!c.flag("training")) {
-    Values out = {c.result(batch_norm_op(c, x, c.tensor("running_mean"), c.tensor("running_var"))), empty(c), empty(c)};
+    Values out = {c.result(batch_norm_op(c, x, c.tensor("running_mean"), c.tensor("running_var"))), empty(c, 1), empty(c, 2)};
     if (functional) out.insert(out.end(), {c.ref("running_mean"), c.ref("running_var")});
     return out;
   }

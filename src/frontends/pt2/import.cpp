@@ -177,7 +177,8 @@ class Importer {
     if (auto* d = v.get<ir::Dim>()) return builder_.dim(*d);
     if (auto* r = v.get<double>()) return builder_.scalar(DType::f64, *r);
     if (auto* f = v.get<bool>()) return builder_.scalar(DType::boolean, *f);
-    if (auto* run = v.get<aten::RunNumber>()) return run->value;
+    if (auto* run = v.get<aten::RunNumber>())  // Python's floats are doubles
+      return builder_.cast(run->value, is_float(run->value->dtype()) ? DType::f64 : run->value->dtype());
     return nullptr;
   }
 
