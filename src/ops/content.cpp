@@ -27,6 +27,12 @@ Binary binary(std::string_view op) {
   if (op == "add") return [](const ir::Dim& a, const ir::Dim& b) { return a + b; };
   if (op == "subtract") return [](const ir::Dim& a, const ir::Dim& b) { return a - b; };
   if (op == "multiply") return [](const ir::Dim& a, const ir::Dim& b) { return a * b; };
+  if (op == "trunc_divide")
+    return [](const ir::Dim& a, const ir::Dim& b) {
+      if (b.is(0) || b.is(-1)) return b.is(0) ? InferContext::fresh() : ir::Dim(0) - a;
+      // Dimensions are not negative: there, both divisions round down.
+      return a.is_known() && b.is_known() ? ir::Dim(a.value() / b.value()) : floordiv(a, b);
+    };
   if (op == "floor_divide")
     return [](const ir::Dim& a, const ir::Dim& b) { return b.is(0) ? InferContext::fresh() : floordiv(a, b); };
   if (op == "remainder") return [](const ir::Dim& a, const ir::Dim& b) { return b.is(0) ? InferContext::fresh() : mod(a, b); };
@@ -49,12 +55,16 @@ std::optional<ir::Dims> sliced(const ir::Node& node, const ir::Dims& in) {
   auto list = [&](const char* name) { return std::get<ir::Dims>(attribute(node, *get("slice").find(name))); };
   ir::Dims starts = list("starts"), stops = list("stops"), steps = list("steps");
   if (node.inputs[0]->rank() != 1 || starts.size() != 1 || !starts[0].is_known() || !stops[0].is_known()) return std::nullopt;
-  int64_t step = steps.empty() ? 1 : steps[0].value();
+  const int64_t step = steps.empty() ? 1 : steps[0].value(), n = static_cast<int64_t>(in.size());
+  if (step == 0) return std::nullopt;
+  // As Python does: negatives count from the end, what is out of range is clamped.
+  auto place = [&](int64_t i) {
+    if (i < 0) i += n;
+    return step > 0 ? std::clamp<int64_t>(i, 0, n) : std::clamp<int64_t>(i, -1, n - 1);
+  };
   ir::Dims out;
-  for (int64_t i = starts[0].value(), end = stops[0].value(); step > 0 ? i < end : i > end; i += step) {
-    if (i < 0 || i >= static_cast<int64_t>(in.size())) return std::nullopt;
+  for (int64_t i = place(starts[0].value()), end = place(stops[0].value()); step > 0 ? i < end : i > end; i += step)
     out.push_back(in[static_cast<size_t>(i)]);
-  }
   return out;
 }
 

@@ -100,23 +100,27 @@ HostValue host_value(const onnx::ValueType& type, std::span<const std::byte> byt
   return out;
 }
 
-// The values that a user may have to give: of inputs that hold few numbers.
-frontends::ImportOptions specialise(const onnx::Model& model, const DataSet& data, bool reals) {
-  frontends::ImportOptions options;
-  for (size_t i = 0; i < data.inputs.size() && i < model.graph.inputs.size(); ++i) {
-    const onnx::ValueInfo& info = model.graph.inputs[i];
-    if (info.type.kind != Kind::tensor || info.type.dtype == DType::text) continue;
-    Tensor t = onnx::read_tensor(data.inputs[i]).tensor;
-    const bool is_count = is_integer(t.dtype) || t.dtype == DType::boolean;
-    if (is_count ? t.size() <= 64 : reals && t.size() == 1) options.inputs[info.name].value = t;
-  }
-  return options;
+// The input that a message asks for: "(--input NAME=...)".
+std::string asked_for(const std::string& message) {
+  const std::string open = "--input ", close = "=...)";
+  const size_t at = message.find(open), end = message.find(close);
+  return at == std::string::npos || end == std::string::npos ? "" : message.substr(at + open.size(), end - at - open.size());
 }
 
-std::vector<std::string> names_of(const frontends::ImportOptions& options) {
-  std::vector<std::string> out;
-  for (const auto& [name, input] : options.inputs) out.push_back(name);
-  return out;
+// Gives the value of one input, or (where `name` is none) of every input of few integers. False when nothing is new.
+bool specialise(const onnx::Model& model, const DataSet& data, const std::string& name, frontends::ImportOptions& options) {
+  const size_t before = options.inputs.size();
+  auto add = [&](bool named) {
+    for (size_t i = 0; i < data.inputs.size() && i < model.graph.inputs.size(); ++i) {
+      const onnx::ValueInfo& info = model.graph.inputs[i];
+      if (info.type.kind != Kind::tensor || info.type.dtype == DType::text || (named && info.name != name)) continue;
+      Tensor t = onnx::read_tensor(data.inputs[i]).tensor;
+      const bool is_count = is_integer(t.dtype) || t.dtype == DType::boolean;
+      if (t.size() <= 64 && (named || is_count)) options.inputs[info.name].value = t;
+    }
+    return options.inputs.size() > before;
+  };
+  return add(true) || add(false);
 }
 
 std::string unsupported(const ir::Module& module) {
@@ -201,29 +205,25 @@ std::vector<Case> read_cases(const std::filesystem::path& archive) {
 Outcome run_case(const Case& test) {
   Outcome out;
   const onnx::Model model = onnx::read_model(test.model, nullptr);
-  std::string last;
-  for (int attempt = 0; attempt < 3; ++attempt) {
-    frontends::ImportOptions options;
-    if (attempt > 0 && !test.data_sets.empty()) options = specialise(model, test.data_sets[0], attempt == 2);
-    if (attempt > 0 && names_of(options) == out.specialised) continue;
-    out.specialised = names_of(options);
-    frontends::Imported imported;
+  frontends::ImportOptions options;
+  frontends::Imported imported;
+  for (bool done = false; !done;) {
     try {
       imported = frontends::onnx::import_model(model, options);
+      done = true;
     } catch (const Error& e) {
-      last = e.what();
-      continue;
+      out.reason = std::string("import: ") + e.what();
+      if (test.data_sets.empty() || !specialise(model, test.data_sets[0], asked_for(e.what()), options)) return out;
     }
-    out.reason = unsupported(imported.module);
-    if (!out.reason.empty()) {
-      out.status = Outcome::Status::refused;
-      return out;
-    }
-    out.reason = run(model, imported.module, test.data_sets);
-    out.status = out.reason.empty() ? Outcome::Status::passed : Outcome::Status::failed;
+  }
+  for (const auto& [name, input] : options.inputs) out.specialised.push_back(name);
+  out.reason = unsupported(imported.module);
+  if (!out.reason.empty()) {
+    out.status = Outcome::Status::refused;
     return out;
   }
-  out.reason = "import: " + last;
+  out.reason = run(model, imported.module, test.data_sets);
+  out.status = out.reason.empty() ? Outcome::Status::passed : Outcome::Status::failed;
   return out;
 }
 

@@ -1,5 +1,6 @@
 // If and Loop.
 #include <algorithm>
+#include <set>
 
 #include "frontends/onnx/regions.h"
 #include "frontends/onnx/registry.h"
@@ -49,11 +50,14 @@ Values if_row(Call& c) {
   }
   Value* condition = c.in(0)->rank() == 0 ? c.in(0) : c.b.reshape(c.in(0), {});
   c.b.set_place(c.scope.prefix + c.node.name);
-  return c.b.region_op("if", {condition}, {}, std::move(regions), types);
+  Values out = c.b.region_op("if", {condition}, {}, std::move(regions), types);
+  for (size_t i = 0; i < out.size(); ++i) c.importer.note_type(out[i], then.outputs[i].type);
+  return out;
 }
 
-// The carried types after one iteration, joined with those before: unequal dimensions become unknown.
-bool widen(std::vector<ir::Type>& types, const Values& after) {
+// The carried types after one iteration, joined with those before: dimensions that change become unknown, once and for
+// all. True when a type is new.
+bool widen(std::vector<ir::Type>& types, const Values& after, std::set<std::string>& unknown) {
   bool changed = false;
   for (size_t i = 0; i < types.size(); ++i) {
     const ir::Type &before = types[i], &now = after[i]->type;
@@ -62,8 +66,9 @@ bool widen(std::vector<ir::Type>& types, const Values& after) {
       raise<UsageError>("a loop carries {} and then {}", ir::str(before), ir::str(now));
     for (size_t k = 0; k < before.shape->size(); ++k) {
       ir::Dim& d = (*types[i].shape)[k];
-      if (d == (*now.shape)[k]) continue;
+      if (d == (*now.shape)[k] || (d.as_symbol() && unknown.contains(*d.as_symbol()))) continue;
       d = ops::InferContext::fresh();
+      unknown.insert(*d.as_symbol());
       changed = true;
     }
   }
@@ -72,10 +77,12 @@ bool widen(std::vector<ir::Type>& types, const Values& after) {
 
 }  // namespace
 
-Values write_loop(Call& c, Value* trips, Value* condition, const Values& carried, const LoopBody& body) {
+Values write_loop(Call& c, Value* trips, Value* condition, const Values& carried, const LoopBody& body,
+                  const std::optional<ir::Dim>& iterations) {
   std::vector<ir::Type> types;
   for (const Value* v : carried) types.push_back(v->type);
   std::unique_ptr<ir::Graph> region;
+  std::set<std::string> unknown;
   // Written again with wider types until what comes out fits what goes in.
   for (int attempt = 0;; ++attempt) {
     if (attempt == 8) c.fail("the shapes of the loop's values do not settle");
@@ -87,10 +94,11 @@ Values write_loop(Call& c, Value* trips, Value* condition, const Values& carried
     for (size_t i = 0; i < carried.size(); ++i) arguments.push_back(region->add_input(carried[i]->name, types[i]));
     region->outputs = body(arguments);
     const Values after(region->outputs.begin() + 1, region->outputs.begin() + 1 + static_cast<int64_t>(carried.size()));
-    if (!widen(types, after)) break;
+    if (!widen(types, after, unknown)) break;
+    c.importer.keep(std::move(region));
   }
   std::vector<ir::Type> results = types;
-  const ir::Dim count = ops::InferContext::fresh();
+  const ir::Dim count = iterations.value_or(ops::InferContext::fresh());
   for (size_t i = 1 + carried.size(); i < region->outputs.size(); ++i) {
     ir::Type type = region->outputs[i]->type;
     if (!type.shape) c.fail("a scanned output has no known rank");
@@ -130,6 +138,7 @@ Values loop_row(Call& c) {
     inner[0] = c.b.reshape(arguments[0], iteration);
     // The condition that the body sees is true: it runs.
     inner.insert(inner.begin() + 1, c.b.scalar(DType::boolean, 1));
+    for (size_t i = 0; i < inner.size(); ++i) c.importer.note_type(inner[i], body.inputs[i].type);
     Values out = c.importer.inline_graph(body, c.scope, inner);
     if (out[0]->rank() != 0) out[0] = c.b.reshape(out[0], {});
     return out;

@@ -45,9 +45,11 @@ Values range(Call& c) {
   auto scalar = [&](Value* v) { return c.b.reshape(v, {}); };
   start = scalar(start), limit = scalar(limit), step = scalar(step);
   const DType type = start->dtype();
-  if (is_integer(type) && limit->content && start->content && c.importer.known(step)) {
-    const int64_t by = c.importer.known(step)->integer(0);
-    const ir::Dim from = start->content->at(0), to = limit->content->at(0);
+  const auto from_known = c.importer.content(start), to_known = c.importer.content(limit);
+  const Tensor* by_known = c.importer.known(step);
+  if (is_integer(type) && from_known && to_known && by_known) {
+    const int64_t by = by_known->integer(0);
+    const ir::Dim from = from_known->at(0), to = to_known->at(0);
     if (by == 0) c.fail("the step is zero");
     const ir::Dim count = by > 0 ? ceildiv(to - from, by) : ceildiv(from - to, -by);
     return {c.op("arange", {}, {{"start", from}, {"step", ir::Dim(by)}, {"count", max(count, 0)}, {"dtype", type}})};

@@ -21,7 +21,14 @@ Values div(Call& c) {  // integers truncate
   return {binary(c, is_integer(c.dtype()) ? "trunc_divide" : "divide", c.in(0), c.in(1))};
 }
 
-Values mod(Call& c) { return {binary(c, c.flag("fmod") ? "fmod" : "remainder", c.in(0), c.in(1))}; }
+Values mod(Call& c) {
+  if (c.flag("fmod")) return {binary(c, "fmod", c.in(0), c.in(1))};
+  Value* out = binary(c, "remainder", c.in(0), c.in(1));
+  if (!is_float(out->dtype())) return {out};
+  // A remainder of zero has the divisor's sign, too.
+  Value* zero = c.op("where", {c.op("less", {c.in(1), c.scalar(0, out)}), c.scalar(-0.0, out), c.scalar(0, out)});
+  return {c.op("where", {c.op("equal", {out, c.scalar(0, out)}), zero, out})};
+}
 
 Values mean(Call& c) {
   Value* out = c.in(0);

@@ -62,13 +62,17 @@ const Tensor* Importer::known(const Value* value) {
   return t ? &*t : nullptr;
 }
 
+std::optional<ir::Dims> Importer::content(const Value* value) {
+  if (value->content) return value->content;
+  const Tensor* t = known(value);
+  if (!t) return std::nullopt;
+  ir::Dims out;
+  for (int64_t i = 0; i < t->size(); ++i) out.push_back(t->integer(i));
+  return out;
+}
+
 ir::Dims Importer::read(Value* value) {
-  if (value->content) return *value->content;
-  if (const Tensor* t = known(value)) {
-    ir::Dims out;
-    for (int64_t i = 0; i < t->size(); ++i) out.push_back(t->integer(i));
-    return out;
-  }
+  if (auto elements = content(value)) return *elements;
   require<UsageError>(value->type.shape && ir::is_known(*value->type.shape),
                       "a shape of unknown length ({}) must be known at conversion", ir::str(value->type));
   ir::Dims out = builder_.read(value);

@@ -69,7 +69,6 @@ ir::Type Importer::type_of(const file::ValueType& type, const std::string& name)
 void Importer::declare_input(const file::ValueInfo& info) {
   // Graph inputs that have an initializer are constants, unless the user overrides them.
   auto given = options_.inputs.find(info.name);
-  Scope unused;
   ir::Type type = type_of(info.type, info.name);
   if (given != options_.inputs.end()) {
     if (given->second.dtype) type.dtype = *given->second.dtype;
@@ -81,7 +80,13 @@ void Importer::declare_input(const file::ValueInfo& info) {
   }
   if (!type.shape && !type.sequence)
     raise<UsageError>("input {} has no rank in the file; give its shape (--input {}=SHAPE)", info.name, info.name);
-  builder_.graph().add_input(info.name, type);
+  note_type(builder_.graph().add_input(info.name, type), info.type);
+}
+
+void Importer::note_type(const Value* value, const file::ValueType& type) {
+  using Kind = file::ValueType::Kind;
+  if (type.kind == Kind::optional && value->type.sequence)
+    optionals.emplace(value, Optional{type.element && type.element->kind == Kind::sequence, std::nullopt});
 }
 
 Value* Importer::tensor(const file::NamedTensor& t, const std::string& name) {

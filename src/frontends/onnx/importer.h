@@ -49,11 +49,23 @@ class Importer {
 
   // What a value is, where that is known at import; null otherwise. Folds small pure computations.
   const Tensor* known(const Value* value);
+  // The same as dimensions, where it is known or inferred.
+  std::optional<ir::Dims> content(const Value* value);
   // Integers as dimensions: known, inferred, or symbols that the run binds.
   ir::Dims read(Value* value);
 
   // Sequences and optionals of known length: their elements.
   std::map<const Value*, Values> lists;
+  struct Optional {
+    bool of_sequence;
+    std::optional<bool> present;  // unset: only the run tells
+  };
+  std::map<const Value*, Optional> optionals;
+  // Marks a value that the file declares as optional.
+  void note_type(const Value* value, const file::ValueType& type);
+
+  // Values of a discarded region stay alive: they may be keys of what is known.
+  void keep(std::unique_ptr<ir::Graph> region) { discarded_.push_back(std::move(region)); }
 
   // Symbols bound while a region is written are unknown outside of it.
   class Region {
@@ -88,6 +100,7 @@ class Importer {
   std::unordered_map<const Value*, std::optional<Tensor>> folded_;
   std::vector<std::vector<Value*>> bound_;  // values whose content a region's `bind` gave, per open region
   std::vector<const file::Function*> calls_;  // functions being inlined
+  std::vector<std::unique_ptr<ir::Graph>> discarded_;
   std::set<std::string> warned_;
   int64_t nodes_ = 0;
 };
