@@ -1,5 +1,6 @@
 // Products with constant matrices become `linear`; batch norm and biases move into weights.
 #include <cmath>
+#include <cstring>
 
 #include "base/error.h"
 #include "executors/mlx/executor.h"
@@ -87,6 +88,19 @@ std::optional<Affine> affine_of(const ir::Module& module, const ir::Node& norm) 
   return a;
 }
 
+// Writes element i of a float tensor. (One temporary tensor an element would cost seconds for a large weight.)
+void put(Tensor& to, size_t i, double value) {
+  std::byte* at = to.mutable_data() + i * item_size(to.dtype);
+  auto write = [&](auto element) { std::memcpy(at, &element, sizeof element); };
+  switch (to.dtype) {
+    case DType::f64: return write(value);
+    case DType::f32: return write(static_cast<float>(value));
+    case DType::f16: return write(float_to_half(static_cast<float>(value)));
+    case DType::bf16: return write(float_to_bfloat(static_cast<float>(value)));
+    default: raise<InternalError>("batch norm over {}", name(to.dtype));
+  }
+}
+
 // Multiplies the slices of a weight along its output-channel axis.
 Tensor scaled(const Tensor& weight, const std::vector<double>& scale, size_t axis, int64_t groups) {
   const Tensor from = weight.contiguous();
@@ -98,8 +112,7 @@ Tensor scaled(const Tensor& weight, const std::vector<double>& scale, size_t axi
     int64_t channel = i / inner % along;
     // A transposed convolution's weight is (I, O/groups, ...): the group follows from the input channel.
     if (axis == 1) channel += i / (inner * along) / (outer / groups) * along;
-    Tensor one = Tensor::scalar(from.dtype, from.number(i) * scale[static_cast<size_t>(channel)]);
-    std::copy_n(one.data, item_size(from.dtype), to.mutable_data() + static_cast<size_t>(i) * item_size(from.dtype));
+    put(to, static_cast<size_t>(i), from.number(i) * scale[static_cast<size_t>(channel)]);
   }
   return to;
 }
@@ -108,8 +121,7 @@ Tensor shifted_bias(const Tensor* bias, DType dtype, const Affine& a) {
   Tensor out = Tensor::zeros(dtype, {static_cast<int64_t>(a.scale.size())});
   for (size_t i = 0; i < a.scale.size(); ++i) {
     const double b = bias ? bias->number(static_cast<int64_t>(i)) : 0;
-    Tensor one = Tensor::scalar(dtype, b * a.scale[i] + a.shift[i]);
-    std::copy_n(one.data, item_size(dtype), out.mutable_data() + i * item_size(dtype));
+    put(out, i, b * a.scale[i] + a.shift[i]);
   }
   return out;
 }
