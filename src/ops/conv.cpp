@@ -3,6 +3,7 @@
 #include <mlx/mlx.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "ops/families.h"
 #include "ops/window.h"
@@ -27,7 +28,7 @@ array add_bias(const array& y, const std::optional<array>& bias) {
 }
 
 // Gathered windows take the kernel's size times the input's memory; above this many elements they are made in parts.
-constexpr double most_columns = 1 << 26;
+constexpr double most_columns = 1 << 24;
 
 // One matrix product per group over gathered windows. It keeps channels first throughout, so that a 1x1 kernel needs
 // no copy at all, and covers what MLX's CPU convolution does slowly (groups, dilation) or not at all (float64).
@@ -56,7 +57,7 @@ array conv_in_parts(const array& x, const array& weight, const Ints& stride, con
     columns *= static_cast<double>(weight.shape(2 + i)) *
                extent(x.shape(2 + i), 0, 0, weight.shape(2 + i), stride[i], dilation[i]);
   const bool copies = volume(weight.shape(), 2) > 1;
-  const int parts = copies ? static_cast<int>(std::clamp(columns / most_columns, 1.0, static_cast<double>(rows))) : 1;
+  const int parts = copies ? static_cast<int>(std::clamp(std::ceil(columns / most_columns), 1.0, static_cast<double>(rows))) : 1;
   if (parts == 1) return conv_by_matmul(x, weight, stride, dilation, groups);
   const int each = (rows + parts - 1) / parts, reach = dilation[0] * (weight.shape(2) - 1) + 1;
   std::vector<array> results;
