@@ -14,8 +14,8 @@ using namespace window;
 
 namespace {
 
-// Up to here a transform on the CPU is a product with the matrix of roots in float64: for the price of a few more
-// multiplications the result is the nearest float32, zeros included.
+// Up to here a transform of real numbers on the CPU is a product with the matrix of roots in float64: for the price of
+// a few more multiplications the result is the nearest float32, zeros included.
 constexpr int longest_exact = 32;
 
 // x with `size` elements along its last axis, cropped or padded with zeros.
@@ -23,50 +23,42 @@ array fitted(const array& x, int size) {
   return pad_spatial(x, {0}, {size - x.shape(-1)}, array(0.0f));
 }
 
-// Roots of unity exp(sign * 2 pi i j k / n) as (n, columns), real and imaginary parts.
-std::pair<array, array> roots(int n, int columns, double sign, double factor) {
+// Roots of unity exp(-2 pi i j k / n) as (n, columns), real and imaginary parts.
+std::pair<array, array> roots(int n, int columns) {
   std::vector<double> real, imaginary;
   for (int j = 0; j < n; ++j)
     for (int k = 0; k < columns; ++k) {
-      const double angle = 2 * std::numbers::pi * (j * k % n) / n;
-      real.push_back(factor * std::cos(angle));
-      imaginary.push_back(sign * factor * std::sin(angle));
+      const double angle = -2 * std::numbers::pi * (j * k % n) / n;
+      real.push_back(std::cos(angle));
+      imaginary.push_back(std::sin(angle));
     }
   const mx::Shape shape{n, columns};
   return {array(real.begin(), shape, mx::float64), array(imaginary.begin(), shape, mx::float64)};
 }
 
-array exact_transform(const array& x, int axis, int n, int columns, bool inverse) {
-  auto [c, s] = roots(n, columns, inverse ? 1 : -1, inverse ? 1.0 / n : 1.0);
-  const bool complex = x.dtype() == mx::complex64;
-  array y = fitted(mx::moveaxis(x, axis, -1), n);
-  array re = mx::astype(complex ? mx::real(y) : y, mx::float64);
-  array out_re = mx::matmul(re, c), out_im = mx::matmul(re, s);
-  if (complex) {
-    array im = mx::astype(mx::imag(y), mx::float64);
-    out_re = mx::subtract(out_re, mx::matmul(im, s));
-    out_im = mx::add(out_im, mx::matmul(im, c));
-  }
-  array pairs = mx::stack({mx::astype(out_re, mx::float32), mx::astype(out_im, mx::float32)}, -1);
-  return mx::moveaxis(mx::squeeze(mx::view(mx::contiguous(pairs), mx::complex64), -1), -1, axis);
+array exact_transform(const array& x, int axis, int n, int columns) {
+  auto [c, s] = roots(n, columns);
+  array y = mx::astype(fitted(mx::moveaxis(x, axis, -1), n), mx::float64);
+  auto part = [&](const array& matrix) { return mx::astype(mx::matmul(y, matrix), mx::float32); };
+  array pairs = mx::contiguous(mx::stack({part(c), part(s)}, -1));
+  return mx::moveaxis(mx::squeeze(mx::view(pairs, mx::complex64), -1), -1, axis);
 }
 
-bool exactly(const array& x, int n) { return on_cpu() && n <= longest_exact && x.size() > 0; }
+bool exactly(const array& x, int n) {
+  return on_cpu() && n <= longest_exact && x.size() > 0 && x.dtype() != mx::complex64;
+}
 
 }  // namespace
 
 array fft(const array& x, int axis, int n) {
-  if (exactly(x, n)) return exact_transform(x, axis, n, n, false);
+  if (exactly(x, n)) return exact_transform(x, axis, n, n);
   return mx::fft::fft(mx::astype(x, mx::complex64), n, axis);
 }
 
-array ifft(const array& x, int axis, int n) {
-  if (exactly(x, n)) return exact_transform(x, axis, n, n, true);
-  return mx::fft::ifft(mx::astype(x, mx::complex64), n, axis);
-}
+array ifft(const array& x, int axis, int n) { return mx::fft::ifft(mx::astype(x, mx::complex64), n, axis); }
 
 array rfft(const array& x, int axis, int n) {
-  if (exactly(x, n)) return exact_transform(x, axis, n, n / 2 + 1, false);
+  if (exactly(x, n)) return exact_transform(x, axis, n, n / 2 + 1);
   return mx::fft::rfft(mx::astype(x, mx::float32), n, axis);
 }
 

@@ -45,7 +45,7 @@ Values dft(Call& c) {
   }
   if (inverse) return {to_pairs(c, transform(c, "ifft", to_complex(c, x), axis, n), x->dtype())};
   if (onesided && x->shape().back().is(1)) return {to_pairs(c, transform(c, "rfft", real_part(c, x), axis, n), x->dtype())};
-  Value* y = transform(c, "fft", to_complex(c, x), axis, n);
+  Value* y = transform(c, "fft", x->shape().back().is(1) ? real_part(c, x) : to_complex(c, x), axis, n);
   if (onesided) y = slice(c, y, axis, 0, floordiv(n, 2) + 1);
   return {to_pairs(c, y, x->dtype())};
 }
