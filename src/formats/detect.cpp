@@ -7,6 +7,7 @@
 #include "base/mapped_file.h"
 #include "base/zip.h"
 #include "formats/onnx/onnx.h"
+#include "formats/torch_zip.h"
 #include "formats/torchscript/archive.h"
 
 namespace godwit::formats {
@@ -36,12 +37,6 @@ bool is_safetensors(Bytes bytes) {
   uint64_t length = 0;
   std::memcpy(&length, bytes.data(), 8);
   return length >= 2 && length <= bytes.size() - 8 && static_cast<char>(bytes[8]) == '{';
-}
-
-// A pickle of torch's magic number 0x1950a86a20f9469cfc6c as a 10-byte LONG1, protocol 2.
-bool is_legacy_torch(Bytes bytes) {
-  static constexpr unsigned char magic[] = {0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, 0x2e};
-  return bytes.size() >= sizeof(magic) && std::memcmp(bytes.data(), magic, sizeof(magic)) == 0;
 }
 
 Format detect_folder(const std::filesystem::path& path) {
@@ -81,7 +76,7 @@ Format detect(const std::filesystem::path& path) {
   if (ZipArchive::looks_like_zip(bytes)) return detect_zip(ZipArchive::of(bytes, file, path.string()));
   if (starts_with(bytes, "GGUF")) return Format::gguf;
   if (starts_with(bytes, "\x93NUMPY")) return Format::npy;
-  if (is_legacy_torch(bytes)) return Format::torch_legacy;
+  if (looks_like_torch_legacy(bytes)) return Format::torch_legacy;
   if (is_safetensors(bytes)) return Format::safetensors;
   if (onnx::looks_like_onnx(bytes)) return Format::onnx;
   return Format::unknown;

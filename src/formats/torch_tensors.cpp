@@ -119,6 +119,18 @@ TorchTensor view(const Node& call, std::optional<DType> dtype, const FindStorage
   return out;
 }
 
+// Old files may name a part of a storage: (key, offset, count).
+void view_storage(TorchStorage& storage, const Node& part, const std::string& what) {
+  const bool is_part = part.items.size() == 3 && part.items[1]->is(Kind::integer) && part.items[2]->is(Kind::integer);
+  require<FileError>(is_part, "{}: damaged pickle: bad part of a storage", what);
+  const int64_t offset = part.items[1]->integer, count = part.items[2]->integer;
+  require<FileError>(offset >= 0 && count >= 0 && offset <= storage.count && count <= storage.count - offset,
+                     "{}: elements {} to {} of a storage of {}", what, offset, offset + count, storage.count);
+  const size_t item = item_size(storage.dtype);
+  storage.bytes = storage.bytes.subspan(static_cast<size_t>(offset) * item, static_cast<size_t>(count) * item);
+  storage.count = count;
+}
+
 constexpr std::string_view kParameter = "torch._utils _rebuild_parameter";
 constexpr std::string_view kParameterWithState = "torch._utils _rebuild_parameter_with_state";
 constexpr std::string_view kTensorV1 = "torch._utils _rebuild_tensor";
@@ -154,6 +166,7 @@ TorchStorage read_storage(const Node& id, const FindStorage& find, const std::st
                      storage.key, storage.bytes.size(), needed);
   storage.bytes = storage.bytes.first(needed);
   storage.count = count;
+  if (tuple->items.size() > 5 && tuple->items[5]->is(Kind::tuple)) view_storage(storage, *tuple->items[5], what);
   return storage;
 }
 

@@ -32,6 +32,24 @@ bool is_integral(const Value& v) {
   return v.is<ir::Dim>() || v.is<bool>();
 }
 
+// A tensor of one element where a number is wanted, alone or in a list.
+void settle_number(Evaluator& e, Value& value, const aten::SchemaArgument& a) {
+  const char* word = a.type == "int" ? "aten::IntImplicit" : a.type == "float" ? "aten::FloatImplicit"
+                     : a.type == "Scalar" ? "aten::ScalarImplicit" : nullptr;
+  if (!word) return;
+  auto settled = [&](const Value& v) {
+    if (!v.is_tensor()) return v;
+    return call_tensor_builtin(e, word, {v}, {}).value_or(v);
+  };
+  if (value.is_tensor()) value = settled(value);
+  const Values* items = value.items();
+  if (a.list_depth != 1 || !items || std::none_of(items->begin(), items->end(), [](const Value& v) { return v.is_tensor(); }))
+    return;
+  Values out;
+  for (const Value& v : *items) out.push_back(settled(v));
+  value = Value::list(std::move(out));
+}
+
 }  // namespace
 
 // What operators meant when older files were written.
@@ -74,6 +92,7 @@ Value Evaluator::translate(const std::string& name, const Values& arguments, con
     fail(fmt::format("[{}] no overload takes ({})", name, given));
   }
   const aten::Schema& schema = *call->schema;
+  for (size_t i = 0; i < call->arguments.size(); ++i) settle_number(*this, call->arguments[i], schema.arguments[i]);
   if (!aten::is_known(schema)) return unsupported(schema.full_name(), arguments, schema.returns.size());
   try {
     auto results = aten::translate(session_, schema, call->arguments);

@@ -8,7 +8,7 @@ namespace {
 using script::Expr;
 using script::Stmt;
 
-constexpr int64_t kMaxIterations = 200'000;
+constexpr int64_t kMaxIterations = 50'000;
 
 }  // namespace
 
