@@ -5,6 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <map>
+#include <mutex>
 #include <cerrno>
 #include <cstring>
 
@@ -19,6 +21,21 @@ struct Descriptor {
     if (fd >= 0) ::close(fd);
   }
 };
+
+}  // namespace
+
+namespace {
+
+// Mapped files by their first byte.
+struct Registry {
+  std::mutex mutex;
+  std::map<const std::byte*, const MappedFile*> files;
+};
+
+Registry& registry() {
+  static Registry* instance = new Registry;  // outlives every mapping that statics hold
+  return *instance;
+}
 
 }  // namespace
 
@@ -38,11 +55,16 @@ std::shared_ptr<const MappedFile> MappedFile::open(const std::filesystem::path& 
   require<FileError>(data != MAP_FAILED, "cannot map {}: {}", path.string(), std::strerror(errno));
   mapped->data_ = static_cast<const std::byte*>(data);
   mapped->size_ = size;
+  std::lock_guard lock(registry().mutex);
+  registry().files[mapped->data_] = mapped.get();
   return mapped;
 }
 
 MappedFile::~MappedFile() {
-  if (data_) ::munmap(const_cast<std::byte*>(data_), size_);
+  if (!data_) return;
+  std::lock_guard lock(registry().mutex);
+  registry().files.erase(data_);
+  ::munmap(const_cast<std::byte*>(data_), size_);
 }
 
 void MappedFile::release(std::span<const std::byte> part) const {
@@ -53,6 +75,12 @@ void MappedFile::release(std::span<const std::byte> part) const {
   const uintptr_t begin = (first + page - 1) / page * page;
   const uintptr_t end = (first + part.size()) / page * page;
   if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+}
+
+void MappedFile::release_if_mapped(std::span<const std::byte> part) {
+  std::lock_guard lock(registry().mutex);
+  auto after = registry().files.upper_bound(part.data());
+  if (after != registry().files.begin()) std::prev(after)->second->release(part);
 }
 
 }  // namespace godwit

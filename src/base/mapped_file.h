@@ -20,6 +20,8 @@ class MappedFile : public std::enable_shared_from_this<MappedFile> {
 
   // Tells the system that these pages are not needed for now: keeps resident memory low while a large file streams by.
   void release(std::span<const std::byte> part) const;
+  // The same for bytes whose owner is not known: nothing happens unless they lie in a file that is mapped now.
+  static void release_if_mapped(std::span<const std::byte> part);
 
  private:
   MappedFile() = default;

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "formats/detect.h"
+#include "formats/safetensors.h"
 #include "ops/builder.h"
 
 namespace godwit::frontends {
@@ -34,6 +35,12 @@ Imported import_model(const std::filesystem::path& path, const ImportOptions& op
     case Format::unknown: break;
   }
   raise<FileError>("{} is none of onnx, torchscript, pt2, torch state dict, safetensors, gguf, npy, npz", path.string());
+}
+
+std::optional<BareTensors> tensors_of(const std::filesystem::path& path) {
+  const formats::Format format = formats::detect(path);
+  if (format != formats::Format::safetensors && format != formats::Format::sharded_folder) return std::nullopt;
+  return BareTensors{std::string(formats::name(format)), formats::read_safetensors(path).tensors};
 }
 
 std::vector<UnsupportedOp> unsupported_ops(const ir::Module& module) {

@@ -13,7 +13,8 @@ namespace godwit::frontends {
 
 struct ImportOptions {
   // What the user says about an input: a shape to specialise on (symbols allowed), a dtype, or a value that makes
-  // the input a constant (`--input sr=16000`).
+  // the input a constant (`--input sr=16000`). A single number on the command line sets both shape and value: the
+  // value counts where the source says that the input is a scalar or a number, the shape otherwise.
   struct Input {
     std::optional<ir::Shape> shape;
     std::optional<DType> dtype;
@@ -37,6 +38,13 @@ Imported import_pt2(const std::filesystem::path& path, const ImportOptions& opti
 
 // Looks at the bytes, not at the name. Throws FileError with what it found when the format has no graph.
 Imported import_model(const std::filesystem::path& path, const ImportOptions& options = {});
+
+// The tensors of a file that holds nothing else (safetensors, a PyTorch state dict); unset for any other file.
+struct BareTensors {
+  std::string format;
+  std::map<std::string, Tensor> tensors;
+};
+std::optional<BareTensors> tensors_of(const std::filesystem::path& path);
 
 struct UnsupportedOp {
   std::string name;                 // the source's name, "aten.histc", "com.microsoft.MoE"

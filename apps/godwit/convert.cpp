@@ -1,0 +1,168 @@
+// godwit convert: read, lower, rewrite, check, write.
+#include <fmt/format.h>
+
+#include <chrono>
+#include <iostream>
+
+#include "base/atomic_output.h"
+#include "base/error.h"
+#include "base/memory.h"
+#include "emit/emitter.h"
+#include "emit/package.h"
+#include "inputs.h"
+#include "ir/text.h"
+#include "load.h"
+#include "parity/reference.h"
+#include "parity/report.h"
+#include "passes/convert_dtype.h"
+#include "passes/pass.h"
+#include "proof.h"
+#include "verbs.h"
+
+namespace godwit::app {
+namespace {
+
+struct Options {
+  std::string model, output, dtype = "float32", quantize, dump_after, report;
+  std::vector<std::string> inputs, emit, sizes;
+  bool validate = false, benchmark = false, json = false;
+  int threads = 1;
+};
+
+size_t count_nodes(const ir::Module& module) {
+  size_t n = 0;
+  for (const auto& [name, graph] : module.graphs) n += ir::node_count(graph);
+  return n;
+}
+
+void rewrite(ir::Module& module, const Options& options) {
+  if (!options.dump_after.empty()) {
+    bool known = false;
+    for (const passes::Pass& p : passes::pipeline()) known = known || p.name == options.dump_after;
+    std::vector<std::string_view> names;
+    for (const passes::Pass& p : passes::pipeline()) names.push_back(p.name);
+    require<UsageError>(known, "there is no pass called {}; the passes are: {}", options.dump_after, fmt::join(names, ", "));
+  }
+  passes::optimize(module, [&](const passes::Pass& pass, const ir::Graph& graph) {
+    if (pass.name == options.dump_after) std::cerr << ir::print(graph);
+  });
+  if (options.dtype != "float32") {
+    auto dtype = parse_dtype(options.dtype);
+    require<UsageError>(dtype.has_value(), "--dtype {}: no such type", options.dtype);
+    passes::convert_dtype(module, *dtype);
+    passes::optimize(module);
+  }
+}
+
+void emit_code(const ir::Module& module, const std::filesystem::path& folder, const Options& options) {
+  for (const std::string& name : options.emit) {
+    bool found = false;
+    for (const emit::Emitter& e : emit::emitters) {
+      if (e.name != name) continue;
+      found = true;
+      emit::Options how;
+      how.tolerance = parity::tolerance_for(module.main()).tolerance.scaled;
+      // A function file lies in the package itself, code in a folder of its own.
+      e.write(module, name == "mlxfn" ? folder : folder / name, how);
+    }
+    require<UsageError>(found, "--emit {}: choose from cpp, python, mlxfn", name);
+  }
+}
+
+struct Outcome {
+  nlohmann::json answer;
+  bool passed = true;
+};
+
+void prove(const ir::Module& module, const std::filesystem::path& folder, const Options& options, Outcome& outcome) {
+  if (!options.validate && !options.benchmark) return;
+  parity::Report report{options.output, {{"source", options.model}}, std::nullopt, std::nullopt};
+  parity::Reference reference(options.model, options.threads);
+  const parity::Tensors inputs = example_inputs(module.main(), "", options.sizes);
+  if (options.validate) {
+    parity::Golden golden = reference.run(inputs);
+    golden.name = reference.name() + " " + reference.version();
+    reference.reset();
+    emit::write_golden(folder, parity::tensors_of(golden));
+    report.validation = parity::validate(module, {golden}, {});
+    outcome.answer["validation"] = parity::to_json(*report.validation);
+    outcome.passed = report.validation->passed;
+  }
+  if (options.benchmark) {
+    reference.set_inputs(inputs);
+    report.measurement = parity::bench(module, inputs, {.graph = "main", .warmup = 10, .runs = 100, .threads = options.threads}, &reference);
+    outcome.answer["benchmark"] = parity::to_json(*report.measurement);
+  }
+  if (!options.report.empty()) parity::write_report(options.report, report);
+}
+
+Outcome convert(const Options& options) {
+  require<UsageError>(options.quantize.empty(), "--quantize is not supported yet (docs/known-gaps.md)");
+  const auto start = std::chrono::steady_clock::now();
+  frontends::Imported imported = frontends::import_model(options.model, import_options(options.inputs));
+  require_supported(imported.module, options.model);
+  ir::Module& module = imported.module;
+  const size_t before = count_nodes(module);
+  rewrite(module, options);
+  Outcome outcome;
+  AtomicOutput output(options.output, AtomicOutput::Kind::folder);
+  module.metadata["source"] = std::filesystem::absolute(options.model).string();
+  module.metadata["format"] = imported.format;
+  emit::write_package(module, output.path());
+  emit_code(module, output.path(), options);
+  prove(module, output.path(), options, outcome);
+  output.commit();
+  nlohmann::json& a = outcome.answer;
+  a["status"] = outcome.passed ? "converted" : "failed";
+  a["package"] = options.output;
+  a["format"] = imported.format;
+  a["source_nodes"] = imported.source_nodes;
+  a["nodes_before"] = before;
+  a["nodes_after"] = count_nodes(module);
+  a["parameters"] = parameter_count(module);
+  a["unsupported"] = nlohmann::json::object();
+  a["warnings"] = imported.warnings;
+  a["seconds"] = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  a["peak_memory_bytes"] = peak_memory_bytes();
+  return outcome;
+}
+
+int run(const Options& options) {
+  const Outcome outcome = convert(options);
+  if (options.json) {
+    std::cout << outcome.answer.dump(2) << "\n";
+  } else {
+    const auto& a = outcome.answer;
+    for (const auto& w : a["warnings"]) fmt::print(stderr, "warning: {}\n", w.get<std::string>());
+    fmt::print("{}: {} nodes, {} after passes, {} parameters, {:.1f} s\n", options.output, a["nodes_before"].get<size_t>(),
+               a["nodes_after"].get<size_t>(), a["parameters"].get<int64_t>(), a["seconds"].get<double>());
+    if (a.contains("validation"))
+      fmt::print("{}: largest error {} of the output's scale\n", outcome.passed ? "validated" : "VALIDATION FAILED",
+                 a["validation"]["max_error"].dump());
+    if (a.contains("benchmark")) fmt::print("median {:.3f} ms\n", a["benchmark"]["median_ms"].get<double>());
+  }
+  return outcome.passed ? 0 : 1;
+}
+
+}  // namespace
+
+Verb add_convert(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  CLI::App* verb = app.add_subcommand("convert", "Turn a model file into a package that godwit runs");
+  verb->add_option("model", options->model, "A .onnx, TorchScript .pt or .pt2 file")->required();
+  verb->add_option("-o,--output", options->output, "The package: a folder, made whole or not at all")->required();
+  verb->add_option("--input", options->inputs, "NAME=SHAPE[:DTYPE], e.g. x=B,3,224,224, or NAME=VALUE for a scalar");
+  verb->add_option("--dtype", options->dtype, "float32, float16 or bfloat16")->capture_default_str();
+  verb->add_option("--quantize", options->quantize, "8, 4 or mixed");
+  verb->add_option("--emit", options->emit, "cpp, python, mlxfn: code and function files beside the package")->delimiter(',');
+  verb->add_flag("--validate", options->validate, "Compare with the original, and keep its inputs and outputs as the golden");
+  verb->add_flag("--benchmark", options->benchmark, "Measure beside the original");
+  verb->add_option("--size", options->sizes, "SYMBOL=N: a symbolic dimension of random inputs (default 2)");
+  verb->add_option("--threads", options->threads, "For --benchmark")->capture_default_str();
+  verb->add_option("--report", options->report, "With --validate or --benchmark: .json, .md or .html");
+  verb->add_option("--dump-after", options->dump_after, "Print the graph on stderr after this pass");
+  verb->add_flag("--json", options->json, "One JSON object on stdout");
+  return {verb, [options] { return run(*options); }};
+}
+
+}  // namespace godwit::app

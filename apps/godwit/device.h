@@ -1,0 +1,21 @@
+// Where arrays live and are computed.
+#pragma once
+
+#include <mlx/device.h>
+
+#include <string>
+
+#include "base/error.h"
+
+namespace godwit::app {
+
+// "cpu" or "gpu". Throws UsageError for another name, or where MLX sees no GPU.
+inline void use_device(const std::string& name) {
+  namespace mx = mlx::core;
+  require<UsageError>(name == "cpu" || name == "gpu", "there is no device called {}; choose cpu or gpu", name);
+  const mx::Device device = name == "gpu" ? mx::Device::gpu : mx::Device::cpu;
+  require<UsageError>(mx::is_available(device), "MLX sees no {} here", name);
+  mx::set_default_device(device);
+}
+
+}  // namespace godwit::app

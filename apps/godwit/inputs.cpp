@@ -1,0 +1,134 @@
+#include "inputs.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <filesystem>
+#include <optional>
+#include <set>
+
+#include "base/error.h"
+#include "formats/npy.h"
+#include "formats/safetensors.h"
+#include "parity/golden.h"
+
+namespace godwit::app {
+namespace {
+
+std::pair<std::string, std::string> split(const std::string& spec, const char* what) {
+  // Source names may hold '=': the last one separates.
+  size_t equals = spec.rfind('=');
+  require<UsageError>(equals != std::string::npos && equals > 0, "{} expects NAME=..., given '{}'", what, spec);
+  return {spec.substr(0, equals), spec.substr(equals + 1)};
+}
+
+std::optional<double> as_number(const std::string& text) {
+  double v = 0;
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), v);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return v;
+}
+
+ir::Shape parse_shape(const std::string& text, const std::string& spec) {
+  ir::Shape shape;
+  size_t start = 0;
+  while (start <= text.size() && !text.empty()) {
+    size_t comma = std::min(text.find(',', start), text.size());
+    try {
+      shape.push_back(ir::Dim::parse(text.substr(start, comma - start)));
+    } catch (const FileError& e) {
+      raise<UsageError>("--input {}: {}", spec, e.what());
+    }
+    start = comma + 1;
+  }
+  return shape;
+}
+
+}  // namespace
+
+frontends::ImportOptions import_options(const std::vector<std::string>& specs) {
+  frontends::ImportOptions options;
+  for (const std::string& spec : specs) {
+    auto [name, text] = split(spec, "--input");
+    frontends::ImportOptions::Input& input = options.inputs[name];
+    if (size_t colon = text.rfind(':'); colon != std::string::npos) {
+      input.dtype = parse_dtype(text.substr(colon + 1));
+      require<UsageError>(input.dtype.has_value(), "--input {}: '{}' is no dtype", spec, text.substr(colon + 1));
+      text = text.substr(0, colon);
+    }
+    if (auto number = as_number(text)) {
+      const bool whole = std::floor(*number) == *number;
+      input.value = whole ? Tensor::of<int64_t>(DType::i64, {}, {static_cast<int64_t>(*number)})
+                          : Tensor::scalar(DType::f32, *number);
+      if (whole && *number >= 0) input.shape = ir::Shape{static_cast<int64_t>(*number)};
+    } else {
+      input.shape = parse_shape(text, spec);
+    }
+  }
+  return options;
+}
+
+namespace {
+
+ir::Dim::Env parse_sizes(const std::vector<std::string>& sizes) {
+  ir::Dim::Env env;
+  for (const std::string& spec : sizes) {
+    auto [name, text] = split(spec, "--size");
+    auto number = as_number(text);
+    require<UsageError>(number && *number >= 0, "--size {}: a count is expected", spec);
+    env[name] = static_cast<int64_t>(*number);
+  }
+  return env;
+}
+
+Tensor load_one(const std::string& name, const std::string& path) {
+  if (path.ends_with(".npy")) return formats::read_npy(path);
+  auto tensors = formats::read_safetensors(path).tensors;
+  auto found = tensors.find(name);
+  require<UsageError>(found != tensors.end(), "{} holds no tensor called {}", path, name);
+  return found->second;
+}
+
+Tensor given_value(const ir::Value& input, const std::string& text) {
+  if (auto number = as_number(text)) return Tensor::scalar(input.dtype(), *number);
+  return load_one(input.name, text);
+}
+
+// Shapes of the given tensors settle symbols that the others share.
+void learn_symbols(const ir::Value& input, const Tensor& tensor, ir::Dim::Env& env) {
+  if (!input.type.shape || input.type.shape->size() != tensor.shape.size()) return;
+  for (size_t i = 0; i < tensor.shape.size(); ++i)
+    if (auto symbol = (*input.type.shape)[i].as_symbol()) env.emplace(*symbol, tensor.shape[i]);
+}
+
+}  // namespace
+
+std::map<std::string, executors::HostValue> run_inputs(const ir::Graph& graph, const std::vector<std::string>& specs,
+                                                       const std::vector<std::string>& sizes, uint64_t seed) {
+  ir::Dim::Env env = parse_sizes(sizes);
+  std::map<std::string, std::string> texts;
+  std::map<std::string, executors::HostValue> out;
+  for (const std::string& spec : specs) {
+    const bool is_file = spec.ends_with(".safetensors") && std::filesystem::exists(spec);
+    if (is_file)
+      for (auto& [name, tensor] : formats::read_safetensors(spec).tensors) out[name] = {{tensor}, false};
+    else
+      texts.insert(split(spec, "--input"));
+  }
+  std::set<std::string> names;
+  for (const ir::Value* input : graph.inputs) {
+    names.insert(input->name);
+    auto text = texts.find(input->name);
+    if (text != texts.end() && text->second != "random") out[input->name] = {{given_value(*input, text->second)}, false};
+    if (auto given = out.find(input->name); given != out.end() && given->second.items.size() == 1)
+      learn_symbols(*input, given->second.items[0], env);
+  }
+  for (const auto& [name, text] : texts)
+    require<UsageError>(names.contains(name), "the model has no input called {}; it has: {}", name, fmt::join(names, ", "));
+  if (out.size() < graph.inputs.size())
+    for (auto& [name, tensor] : parity::random_inputs(graph, seed, env))
+      if (!out.contains(name)) out[name] = {{std::move(tensor)}, false};
+  return out;
+}
+
+}  // namespace godwit::app

@@ -1,0 +1,24 @@
+// What users say about inputs: `--input NAME=...`.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "executors/mlx/executor.h"
+#include "frontends/frontend.h"
+
+namespace godwit::app {
+
+// For import: NAME=SHAPE[:DTYPE] ("x=B,3,224,224:float32") or NAME=VALUE ("sr=16000"). A single number may mean either;
+// the frontend takes the value where the source says that the input is a scalar. Throws UsageError.
+frontends::ImportOptions import_options(const std::vector<std::string>& specs);
+
+// For a run: NAME=FILE.npy, NAME=FILE.safetensors (the tensor of that name), NAME=random, NAME=NUMBER, or one file
+// FILE.safetensors that holds all inputs. Inputs that are not named are random; symbols are given as NAME:SYMBOL=N
+// through `sizes` ("B=4"), 2 where nothing is said.
+std::map<std::string, executors::HostValue> run_inputs(const ir::Graph& graph, const std::vector<std::string>& specs,
+                                                       const std::vector<std::string>& sizes, uint64_t seed);
+
+
+}  // namespace godwit::app

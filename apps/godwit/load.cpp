@@ -1,0 +1,46 @@
+#include "load.h"
+
+#include "base/error.h"
+#include "emit/package.h"
+#include "passes/pass.h"
+
+namespace godwit::app {
+
+namespace fs = std::filesystem;
+
+int64_t parameter_count(const ir::Module& module) {
+  int64_t n = 0;
+  for (const auto& [name, tensor] : module.weights) n += tensor.size();
+  return n;
+}
+
+void require_supported(const ir::Module& module, const fs::path& path) {
+  const auto ops = frontends::unsupported_ops(module);
+  if (ops.empty()) return;
+  std::string list;
+  for (const auto& op : ops) list += fmt::format("\n  {} x {} ({})", op.count, op.name, fmt::join(op.places, ", "));
+  raise<FileError>("{}: {} ops are not supported:{}", path.string(), ops.size(), list);
+}
+
+Loaded load_for_inspection(const fs::path& path, const frontends::ImportOptions& options) {
+  require<FileError>(fs::exists(path), "{}: no such file", path.string());
+  if (emit::is_package(path)) return {emit::read_package(path), "package", 0, {}};
+  if (auto tensors = frontends::tensors_of(path)) {
+    Loaded loaded{{}, tensors->format, 0, {}};
+    loaded.module.weights = std::move(tensors->tensors);
+    return loaded;
+  }
+  frontends::Imported imported = frontends::import_model(path, options);
+  return {std::move(imported.module), imported.format, imported.source_nodes, imported.warnings};
+}
+
+Loaded load_to_run(const fs::path& path, const frontends::ImportOptions& options) {
+  require<FileError>(fs::exists(path), "{}: no such file", path.string());
+  if (emit::is_package(path)) return {emit::read_package(path), "package", 0, {}};
+  frontends::Imported imported = frontends::import_model(path, options);
+  require_supported(imported.module, path);
+  passes::optimize(imported.module);
+  return {std::move(imported.module), imported.format, imported.source_nodes, imported.warnings};
+}
+
+}  // namespace godwit::app

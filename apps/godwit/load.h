@@ -1,0 +1,30 @@
+// A model from wherever it lies: a package, or a source file that a frontend imports.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "frontends/frontend.h"
+#include "ir/graph.h"
+
+namespace godwit::app {
+
+struct Loaded {
+  ir::Module module;
+  std::string format;  // "package", "onnx", "torchscript", "pt2", "safetensors", "torch"
+  size_t source_nodes = 0;
+  std::vector<std::string> warnings;
+};
+
+// Whatever can be said of the file: graphs as imported, or only tensors where the format has no graph.
+Loaded load_for_inspection(const std::filesystem::path& path, const frontends::ImportOptions& options);
+
+// A module that runs. Throws FileError that lists every unsupported op with count and places.
+Loaded load_to_run(const std::filesystem::path& path, const frontends::ImportOptions& options = {});
+
+void require_supported(const ir::Module& module, const std::filesystem::path& path);
+
+int64_t parameter_count(const ir::Module& module);  // elements of all weights
+
+}  // namespace godwit::app

@@ -1,0 +1,142 @@
+#include <algorithm>
+#include <cstring>
+#include <optional>
+#include <vector>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "base/mapped_file.h"
+#include "base/output_file.h"
+#include "formats/safetensors.h"
+
+namespace godwit::formats {
+namespace {
+
+constexpr size_t chunk_bytes = size_t{8} << 20;
+
+// The format's name of a type; null where it has none but can hold it as bytes.
+const char* type_name(DType dtype) {
+  switch (dtype) {
+    case DType::boolean: return "BOOL";
+    case DType::u8: return "U8";
+    case DType::i8: return "I8";
+    case DType::u16: return "U16";
+    case DType::i16: return "I16";
+    case DType::u32: return "U32";
+    case DType::i32: return "I32";
+    case DType::u64: return "U64";
+    case DType::i64: return "I64";
+    case DType::f16: return "F16";
+    case DType::bf16: return "BF16";
+    case DType::f32: return "F32";
+    case DType::f64: return "F64";
+    case DType::c64: return "C64";
+    case DType::f8e4m3fn: return "F8_E4M3";
+    case DType::f8e5m2: return "F8_E5M2";
+    case DType::f8e8m0: return "F8_E8M0";
+    default: return nullptr;
+  }
+}
+
+using Entry = std::pair<const std::string, Tensor>;
+
+std::string header_text(const std::vector<const Entry*>& entries, std::map<std::string, std::string> metadata) {
+  Json header = Json::object(), types = Json::object();
+  uint64_t offset = 0;
+  for (const Entry* e : entries) {
+    const auto& [name, t] = *e;
+    require<UsageError>(name != "__metadata__", "a tensor cannot be called __metadata__");
+    const char* type = type_name(t.dtype);
+    require<UsageError>(type || item_size(t.dtype) == 1, "tensor {}: safetensors holds no {}", name, long_name(t.dtype));
+    if (!type) types[name] = godwit::name(t.dtype);
+    header[name] = {{"dtype", type ? type : "U8"}, {"shape", t.shape}, {"data_offsets", {offset, offset + t.nbytes()}}};
+    offset += t.nbytes();
+  }
+  if (!types.empty()) metadata["godwit.dtypes"] = types.dump();
+  if (!metadata.empty()) header["__metadata__"] = metadata;
+  std::string text;
+  try {
+    text = header.dump();
+  } catch (const Json::exception&) {
+    raise<UsageError>("a tensor's name or the metadata is no valid UTF-8");
+  }
+  text.append((64 - (text.size() + 8) % 64) % 64, ' ');  // the data begin on a cache line
+  return text;
+}
+
+// Elements of a strided tensor in row-major order, a buffer at a time.
+void write_strided(const Tensor& t, OutputFile& file, const std::function<void(uint64_t)>& progress) {
+  const size_t item = item_size(t.dtype), rank = t.shape.size();
+  const auto per_chunk = static_cast<int64_t>(chunk_bytes / item);
+  std::vector<std::byte> buffer;
+  std::vector<int64_t> index(rank, 0);
+  const std::byte* from = t.data;
+  for (int64_t left = t.size(); left > 0;) {
+    const int64_t count = std::min(left, per_chunk);
+    buffer.resize(static_cast<size_t>(count) * item);
+    for (std::byte* to = buffer.data(); to < buffer.data() + buffer.size(); to += item) {
+      std::memcpy(to, from, item);
+      for (size_t axis = rank; axis-- > 0;) {
+        from += t.strides[axis] * static_cast<int64_t>(item);
+        if (++index[axis] < t.shape[axis]) break;
+        from -= t.strides[axis] * t.shape[axis] * static_cast<int64_t>(item);
+        index[axis] = 0;
+      }
+    }
+    file.write(buffer);
+    left -= count;
+    if (progress) progress(buffer.size());
+  }
+}
+
+void write_contiguous(const Tensor& t, OutputFile& file, const std::function<void(uint64_t)>& progress) {
+  auto bytes = t.bytes();
+  for (size_t at = 0; at < bytes.size(); at += chunk_bytes) {
+    auto part = bytes.subspan(at, std::min(chunk_bytes, bytes.size() - at));
+    file.write(part);
+    MappedFile::release_if_mapped(part);
+    if (progress) progress(part.size());
+  }
+}
+
+// The bytes from the lowest to the highest element.
+std::span<const std::byte> extent(const Tensor& t) {
+  int64_t low = 0, high = 0;
+  for (size_t i = 0; i < t.shape.size(); ++i) {
+    const int64_t reach = (t.shape[i] - 1) * t.strides[i];
+    (reach < 0 ? low : high) += reach;
+  }
+  const auto item = static_cast<int64_t>(item_size(t.dtype));
+  return {t.data + low * item, static_cast<size_t>((high - low + 1) * item)};
+}
+
+}  // namespace
+
+void write_safetensors(const std::filesystem::path& path, const std::map<std::string, Tensor>& tensors,
+                       const std::map<std::string, std::string>& metadata, const std::function<void(uint64_t)>& progress) {
+  std::vector<const Entry*> entries;
+  for (const Entry& e : tensors) entries.push_back(&e);
+  // Large elements first: every tensor is aligned to its element without gaps, which the format forbids.
+  std::stable_sort(entries.begin(), entries.end(), [](const Entry* a, const Entry* b) {
+    return item_size(a->second.dtype) > item_size(b->second.dtype);
+  });
+  const std::string header = header_text(entries, metadata);
+  OutputFile file(path);
+  std::byte length[8];
+  for (size_t i = 0; i < 8; ++i) length[i] = static_cast<std::byte>(header.size() >> (8 * i));
+  file.write(length);
+  file.write(header);
+  for (const Entry* e : entries) {
+    const Tensor& t = e->second;
+    if (t.size() == 0) continue;
+    if (t.is_contiguous()) {
+      write_contiguous(t, file, progress);
+    } else {
+      write_strided(t, file, progress);
+      MappedFile::release_if_mapped(extent(t));
+    }
+  }
+  file.close();
+}
+
+}  // namespace godwit::formats
