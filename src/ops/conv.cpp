@@ -163,18 +163,18 @@ array conv_transpose(const array& x, const array& weight, const std::optional<ar
 array fold(const array& x, const Ints& output_size, const Ints& kernel, const Ints& stride, const Ints& low,
            const Ints& high, const Ints& dilation) {
   const size_t n = kernel.size();
-  int taps = 1, places = 1;
-  for (int k : kernel) taps *= k;
+  int64_t taps = 1, places = 1;
+  for (int k : kernel) taps = std::min<int64_t>(taps * k, x.size() + 1);
   require<UsageError>(x.ndim() == 3 && taps > 0 && x.shape(1) % taps == 0,
                       "[fold] {} rows are no multiple of a kernel of {} elements", x.shape(1), taps);
-  mx::Shape shape{x.shape(0), x.shape(1) / taps};
+  mx::Shape shape{x.shape(0), static_cast<int>(x.shape(1) / taps)};
   shape.insert(shape.end(), kernel.begin(), kernel.end());
   Ints before, after;
   for (size_t i = 0; i < n; ++i) {
     const int count = extent(output_size[i], low[i], high[i], kernel[i], stride[i], dilation[i]);
-    const int full = (count - 1) * stride[i] + dilation[i] * (kernel[i] - 1) + 1;
+    const int full = pooled_reach(count, kernel[i], stride[i], dilation[i]);
     shape.push_back(count);
-    places *= count;
+    places = std::min<int64_t>(places * count, x.size() + 1);
     before.push_back(-low[i]);
     after.push_back(output_size[i] + low[i] - full);
   }
@@ -209,7 +209,7 @@ ir::Shape conv_shape(const InferContext& c, size_t weight) {
   check_weight(c, n, weight);
   const ir::Shape &x = c.shape(0), &w = c.shape(weight);
   const ir::Dims &stride = per_axis(c, "stride", n, 1), &dilation = per_axis(c, "dilation", n, 1);
-  const ir::Dims &low = per_axis(c, "low", n, -0x7fffffff), &high = per_axis(c, "high", n, -0x7fffffff);
+  const ir::Dims &low = per_axis(c, "low", n, -(1 << 30)), &high = per_axis(c, "high", n, -(1 << 30));
   ir::Dim groups = known_groups(c);
   if (!agree(w[1] * groups, x[1]))
     c.fail("weight {} expects {} channels, input is {}", ir::str(w), (w[1] * groups).str(), ir::str(x));
@@ -234,7 +234,7 @@ Types infer_conv_transpose(InferContext& c) {
   check_weight(c, n, 1);
   const ir::Shape &x = c.shape(0), &w = c.shape(1);
   const ir::Dims &stride = per_axis(c, "stride", n, 1), &dilation = per_axis(c, "dilation", n, 1);
-  const ir::Dims &low = per_axis(c, "low", n, -0x7fffffff), &high = per_axis(c, "high", n, -0x7fffffff);
+  const ir::Dims &low = per_axis(c, "low", n, -(1 << 30)), &high = per_axis(c, "high", n, -(1 << 30));
   const ir::Dims& extra = per_axis(c, "output_padding", n, 0);
   ir::Dim groups = known_groups(c);
   if (!agree(w[0], x[1])) c.fail("weight {} expects {} channels, input is {}", ir::str(w), w[0].str(), ir::str(x));

@@ -37,7 +37,7 @@ Plan plan(const char* op, const array& x, const Ints& kernel, const Ints& stride
     p.out.push_back(pooled_extent(in, low[i], high[i], kernel[i], stride[i], dilation[i], ceil_mode));
     require<UsageError>(p.out[i] > 0, "[{}] a window of {} (dilation {}) does not fit into {} with pads {} and {}", op,
                         kernel[i], dilation[i], in, low[i], high[i]);
-    p.high.push_back((p.out[i] - 1) * stride[i] + dilation[i] * (kernel[i] - 1) + 1 - in - low[i]);
+    p.high.push_back(pooled_reach(p.out[i], kernel[i], stride[i], dilation[i]) - in - low[i]);
   }
   return p;
 }
@@ -63,7 +63,7 @@ array folded_axis(const array& x, int axis, int out, int kernel, int stride, int
     s[i] = stride;
     d[i] = dilation;
     // A copy, because MLX's reductions take the strides of a view whose windows overlap for those of a plain array.
-    array view = mx::contiguous(windows(strided(x, axis, 0, (out - 1) * stride + dilation * (kernel - 1) + 1, 1), k, s, d));
+    array view = mx::contiguous(windows(strided(x, axis, 0, pooled_reach(out, kernel, stride, dilation), 1), k, s, d));
     std::vector<int> last;
     for (size_t a = 0; a < n; ++a) last.push_back(static_cast<int>(2 + n + a));
     return fold == Fold::sum ? mx::sum(view, last) : mx::max(view, last);

@@ -57,6 +57,18 @@ array windows(const array& x, const Ints& kernel, const Ints& stride, const Ints
   return mx::as_strided(mx::contiguous(x), shape, steps, 0);
 }
 
+namespace {
+
+constexpr int64_t most = std::numeric_limits<int>::max();
+
+// MLX counts the elements of an axis in 32 bits.
+int axis_size(int64_t size) {
+  require<UsageError>(size <= most, "an axis of {} elements is too long", size);
+  return static_cast<int>(size);
+}
+
+}  // namespace
+
 array overlap(const array& x, int step) {
   const int axis = static_cast<int>(x.ndim()) - 2, frames = x.shape(axis), size = x.shape(axis + 1);
   mx::Shape lead(x.shape().begin(), x.shape().begin() + axis);
@@ -67,7 +79,8 @@ array overlap(const array& x, int step) {
   };
   if (frames == 0) return mx::zeros(shaped({0}), x.dtype());
   // A frame is cut into `parts` pieces of one step; piece j of frame p lands on step p + j.
-  const int parts = (size + step - 1) / step;
+  const int parts = static_cast<int>((int64_t{size} + step - 1) / step);
+  const int length = axis_size((int64_t{frames} + parts - 1) * step);
   array pieces = mx::reshape(mx::pad(x, {axis + 1}, mx::Shape{0}, mx::Shape{parts * step - size}),
                              shaped({frames, parts, step}));
   std::optional<array> sum;
@@ -78,7 +91,7 @@ array overlap(const array& x, int step) {
     piece = mx::pad(piece, {axis}, mx::Shape{j}, mx::Shape{parts - 1 - j});
     sum = sum ? mx::add(*sum, piece) : piece;
   }
-  array line = mx::reshape(*sum, shaped({(frames + parts - 1) * step}));
+  array line = mx::reshape(*sum, shaped({length}));
   return mx::slice(line, mx::Shape(lead.size() + 1, 0), shaped({(frames - 1) * step + size}));
 }
 
@@ -89,7 +102,8 @@ array spread(const array& x, int dilation) {
   const int size = x.shape(-1);
   if (dilation == 1 || size == 0) return x;
   mx::Shape shape = x.shape();
-  shape.back() = size * dilation;
+  shape.back() = axis_size(int64_t{size} * dilation);
+  check_volume(shape);
   array y = mx::pad(mx::expand_dims(x, -1), {static_cast<int>(x.ndim())}, mx::Shape{0}, mx::Shape{dilation - 1});
   y = mx::reshape(y, shape);
   mx::Shape stops = shape;
@@ -122,7 +136,12 @@ int extent(int in, int low, int high, int kernel, int stride, int dilation) {
   return pooled_extent(in, low, high, kernel, stride, dilation, false);
 }
 
+int pooled_reach(int out, int kernel, int stride, int dilation) {
+  return axis_size((int64_t{out} - 1) * stride + int64_t{dilation} * (kernel - 1) + 1);
+}
+
 int pooled_extent(int in, int low, int high, int kernel, int stride, int dilation, bool ceil_mode) {
+  axis_size(int64_t{in} + low + high);
   const int64_t room = static_cast<int64_t>(in) + low + high - static_cast<int64_t>(dilation) * (kernel - 1) - 1;
   if (!ceil_mode) return room < 0 ? 0 : static_cast<int>(room / stride + 1);
   const int64_t padded = room + stride - 1;
@@ -152,7 +171,7 @@ const ir::Dims& per_axis(const InferContext& c, std::string_view name, size_t co
   const ir::Dims& list = c.integers(name);
   if (list.size() != count) c.fail("{} has {} entries for {} spatial axes", name, list.size(), count);
   for (const ir::Dim& d : list)
-    if (d.is_known() && (d.value() < least || d.value() > 0x7fffffff)) c.fail("{} {} is out of range", name, ir::str(list));
+    if (d.is_known() && (d.value() < least || d.value() > 1 << 30)) c.fail("{} {} is out of range", name, ir::str(list));
   return list;
 }
 

@@ -31,7 +31,11 @@ array overlap(const array& x, int step);
 // Number of windows that fit.
 int extent(int in, int low, int high, int kernel, int stride, int dilation);
 // The same with torch's ceil_mode: a last window may be incomplete but must start inside the input or the low pad.
+// Throws UsageError where an axis would outgrow 32 bits.
 int pooled_extent(int in, int low, int high, int kernel, int stride, int dilation, bool ceil_mode);
+
+// Elements from the start of the first window to the end of the last.
+int pooled_reach(int out, int kernel, int stride, int dilation);
 
 // Throws UsageError for a tensor of more than 2^38 elements: what no memory holds must not overflow a size either.
 void check_volume(const mx::Shape& shape);

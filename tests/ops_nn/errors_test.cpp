@@ -110,6 +110,11 @@ TEST(NeuralErrors, WhatOnlyTheRunCanSee) {
   EXPECT_THROW(ops::conv(x, mx::zeros({4, 3, 3}), {}, {1}, {2147483647}, {2147483647}, {1}, 1), UsageError);
   EXPECT_THROW(ops::max_pool(x, {9}, {1}, {0}, {0}, {1}, false), UsageError);
   EXPECT_THROW(ops::max_pool_indices(x, {2}, {1}, {1}, {1}, {2147483647}, true), UsageError);
+  const mx::array weight = mx::zeros({3, 4, 3});
+  EXPECT_THROW(ops::conv_transpose(x, weight, {}, {2147483647}, {0}, {0}, {0}, {1}, 1), UsageError);
+  EXPECT_THROW(ops::conv_transpose(x, weight, {}, {1}, {0}, {0}, {0}, {2147483647}, 1), UsageError);
+  EXPECT_THROW(ops::fold(x, {2147483647}, {3}, {1}, {0}, {0}, {1}), UsageError);
+  EXPECT_THROW(ops::avg_pool(x, {2}, {2147483647}, {2147483647}, {2147483647}, {1}, true, true, 0), UsageError);
   EXPECT_THROW(ops::resize(x, {2}, {2147483647}, "linear", "half_pixel", {}, "floor", -0.75, false, false, {}, 0),
                UsageError);
   const mx::array boxes = mx::zeros({1, 4}), owner = mx::array({7});
