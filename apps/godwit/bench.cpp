@@ -51,7 +51,7 @@ int run(const Options& options) {
     peer = std::make_unique<parity::Reference>(original(options, loaded), options.threads);
     require<UsageError>(options.against.empty() || peer->name().starts_with(options.against),
                         "the original runs in {}, not in {}", peer->name(), options.against);
-    peer->set_inputs(inputs);
+    peer->set_inputs(with_fixed(loaded.module, inputs));
   }
   const parity::BenchOptions how{.graph = options.graph, .warmup = options.warmup, .runs = options.runs, .threads = options.threads};
   const parity::BenchResult result = parity::bench(loaded.module, inputs, how, peer.get());

@@ -80,7 +80,8 @@ void prove(const ir::Module& module, const std::filesystem::path& folder, const 
   parity::Reference reference(options.model, options.threads);
   const parity::Tensors inputs = example_inputs(module.main(), "", options.sizes);
   if (options.validate) {
-    parity::Golden golden = reference.run(inputs);
+    parity::Golden golden = reference.run(with_fixed(module, inputs));
+    golden.inputs = inputs;
     golden.name = reference.name() + " " + reference.version();
     reference.reset();
     emit::write_golden(folder, parity::tensors_of(golden));
@@ -89,7 +90,7 @@ void prove(const ir::Module& module, const std::filesystem::path& folder, const 
     outcome.passed = report.validation->passed;
   }
   if (options.benchmark) {
-    reference.set_inputs(inputs);
+    reference.set_inputs(with_fixed(module, inputs));
     report.measurement = parity::bench(module, inputs, {.graph = "main", .warmup = 10, .runs = 100, .threads = options.threads}, &reference);
     outcome.answer["benchmark"] = parity::to_json(*report.measurement);
   }
@@ -99,13 +100,15 @@ void prove(const ir::Module& module, const std::filesystem::path& folder, const 
 Outcome convert(const Options& options) {
   require<UsageError>(options.quantize.empty(), "--quantize is not supported yet (docs/known-gaps.md)");
   const auto start = std::chrono::steady_clock::now();
-  frontends::Imported imported = frontends::import_model(options.model, import_options(options.inputs));
+  const frontends::ImportOptions how = import_options(options.inputs);
+  frontends::Imported imported = frontends::import_model(options.model, how);
   require_supported(imported.module, options.model);
   ir::Module& module = imported.module;
   const size_t before = count_nodes(module);
   rewrite(module, options);
   Outcome outcome;
   AtomicOutput output(options.output, AtomicOutput::Kind::folder);
+  remember_fixed(module, how);
   module.metadata["source"] = std::filesystem::absolute(options.model).string();
   module.metadata["format"] = imported.format;
   emit::write_package(module, output.path());

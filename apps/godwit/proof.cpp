@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "inputs.h"
+#include "ir/text.h"
 
 namespace godwit::app {
 
@@ -14,6 +15,27 @@ parity::Tensors example_inputs(const ir::Graph& graph, const std::string& file, 
     out[name] = value.items.at(0);
   }
   return out;
+}
+
+namespace {
+
+constexpr std::string_view fixed_prefix = "fixed/";
+
+}  // namespace
+
+void remember_fixed(ir::Module& module, const frontends::ImportOptions& options) {
+  for (const auto& [name, input] : options.inputs) {
+    bool remains = !input.value;
+    for (const auto& [graph_name, graph] : module.graphs)
+      for (const ir::Value* v : graph.inputs) remains = remains || v->name == name;
+    if (!remains) module.metadata[std::string(fixed_prefix) + name] = ir::str(ir::Attr(*input.value));
+  }
+}
+
+parity::Tensors with_fixed(const ir::Module& module, parity::Tensors inputs) {
+  for (const auto& [key, text] : module.metadata)
+    if (key.starts_with(fixed_prefix)) inputs[key.substr(fixed_prefix.size())] = std::get<Tensor>(ir::parse_attr(text));
+  return inputs;
 }
 
 std::string describe(const parity::ValidateResult& result) {

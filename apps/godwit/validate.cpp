@@ -27,7 +27,9 @@ std::vector<parity::Golden> goldens(const Options& options, const ir::Module& mo
   if (!options.golden.empty()) return {parity::load_golden(options.golden)};
   if (!options.reference.empty()) {
     parity::Reference reference(options.reference, 1, options.layers);
-    parity::Golden golden = reference.run(example_inputs(module.graphs.at(options.graph), options.inputs, options.sizes));
+    const parity::Tensors inputs = example_inputs(module.graphs.at(options.graph), options.inputs, options.sizes);
+    parity::Golden golden = reference.run(with_fixed(module, inputs));
+    golden.inputs = inputs;
     golden.name = reference.name() + " " + reference.version();
     return {golden};
   }
