@@ -144,9 +144,14 @@ class Loader {
 }  // namespace
 
 Archive read(const std::filesystem::path& path) {
-  ZipArchive zip = ZipArchive::open(path);
+  auto file = MappedFile::open(path);
+  return read(file->bytes(), file, path.string());
+}
+
+Archive read(std::span<const std::byte> bytes, std::shared_ptr<const void> owner, const std::string& name) {
+  ZipArchive zip = ZipArchive::of(bytes, std::move(owner), name);
   Archive out;
-  out.file = path.string();
+  out.file = name;
   Loader(zip, out).run();
   return out;
 }

@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -105,6 +106,8 @@ struct Archive {
 
 // Throws FileError.
 Archive read(const std::filesystem::path& path);
+// The same from bytes in memory; `owner` keeps them alive, `name` opens every message.
+Archive read(std::span<const std::byte> bytes, std::shared_ptr<const void> owner, const std::string& name);
 
 // The file has <root>/archive_format = "pt2".
 bool looks_like_pt2(const std::filesystem::path& path);

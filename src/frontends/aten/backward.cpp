@@ -233,6 +233,7 @@ Values embedding_bag(Context& c) {
   if (mode == 2) y = c.op("where", {c.op("equal", {y, c.scalar_like(y, neutral)}), c.scalar_like(y, 0), y});
   Values out = {c.result(y)};
   if (c.schema.returns.size() == 1) return out;
+  if (mode == 0) sizes = zeros;  // sums need no sizes, PyTorch does not count them
   // The other results serve the backward pass; PyTorch leaves some of them empty.
   auto is_empty = [&](size_t i) { return c.expected(i) && ir::product(*c.expected(i)->shape).is(0); };
   Value nothing = c.result(c.b.constant(Tensor::zeros(DType::i64, {0})));

@@ -158,7 +158,13 @@ Translator random(const char* op, bool like) {
     c.session.warn("random numbers cannot be those of PyTorch");
     const ir::Dims shape = like ? c.ref("self").shape() : c.dims("size");
     const DType d = like ? c.dtype().value_or(c.ref("self").dtype()) : dtype_or(c, DType::f32);
-    return {c.result(c.op(op, {}, {{"shape", shape}, {"dtype", d}}))};
+    if (!is_complex(d)) return {c.result(c.op(op, {}, {{"shape", shape}, {"dtype", d}}))};
+    // Both parts are random; a complex normal number has variance 1 in all.
+    auto part = [&] {
+      ir::Value* v = c.op(op, {}, {{"shape", shape}, {"dtype", DType::f32}});
+      return std::string_view(op) == "random_normal" ? c.op("multiply", {v, c.scalar(DType::f32, M_SQRT1_2)}) : v;
+    };
+    return {c.result(c.op("complex", {part(), part()}))};
   };
 }
 

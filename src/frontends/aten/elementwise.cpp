@@ -223,6 +223,12 @@ Values sinc(Context& c) {
   return {c.result(c.op("where", {zero, c.scalar_like(x, 1), c.op("divide", {c.op("sin", {safe}), safe})}))};
 }
 
+Values expm1(Context& c) {
+  ir::Value* x = c.floating(c.tensor("self"));
+  if (!is_complex(x->dtype())) return {c.result(c.op("expm1", {x}))};
+  return {c.result(c.op("subtract", {c.op("exp", {x}), c.to_tensor(Value(1.0), x->dtype())}))};
+}
+
 // fmax, fmin: a number wins over NaN.
 Translator ignoring_nan(const char* op) {
   return [op](Context& c) -> Values {
@@ -403,7 +409,7 @@ Rows elementwise_rows() {
       {"reciprocal", real_unary("reciprocal")},
       {"exp", real_unary("exp")},
       {"exp2", exp2},
-      {"expm1", real_unary("expm1")},
+      {"expm1", expm1},
       {"log", real_unary("log")},
       {"log2", real_unary("log2")},
       {"log10", real_unary("log10")},

@@ -113,6 +113,22 @@ Values matrix_power(Context& c) {
   return {c.result(n == 1 ? c.op("copy", {y}) : y)};
 }
 
+// Rows of the input, sorted by group, times the matrix of their group; `offs` says where each group ends. Rows behind
+// the last group give zero.
+Values grouped_matmul(Context& c, std::string_view input, std::string_view weight) {
+  ir::Value *x = c.tensor(input), *w = c.tensor(weight);
+  if (x->rank() != 2 || w->rank() != 3 || c.is_none("offs")) c.unsupported("operands {} and {}", ir::str(x->type), ir::str(w->type));
+  const ir::Dim rows = x->shape()[0], groups = w->shape()[0];
+  ir::Value* place = c.op("arange", {}, {{"start", 0}, {"count", rows}, {"dtype", DType::i64}});
+  ir::Value* group = c.op("searchsorted", {c.cast(c.tensor("offs"), DType::i64), place}, {{"right", true}});
+  ir::Value* last = c.b.dim(groups - ir::Dim(1));
+  ir::Value* matrix = c.op("take", {w, c.op("minimum", {group, last})}, {{"axis", 0}});
+  ir::Value* y = c.op("matmul", {c.op("expand_dims", {x}, {{"axes", ir::Dims{1}}}), matrix});
+  y = c.op("squeeze", {y}, {{"axes", ir::Dims{1}}});
+  ir::Value* beyond = c.op("greater", {c.b.reshape(group, {rows, 1}), last});
+  return {c.result(c.op("where", {beyond, c.scalar_like(y, 0), y}))};
+}
+
 }  // namespace
 
 Rows linalg_rows() {
@@ -137,6 +153,8 @@ Rows linalg_rows() {
       {"addr", addr},
       {"einsum", einsum},
       {"bilinear", bilinear},
+      {"_grouped_mm", [](Context& c) { return grouped_matmul(c, "self", "mat2"); }},
+      {"transformers::grouped_mm_fallback", [](Context& c) { return grouped_matmul(c, "input", "weight"); }},
       {"cdist", cdist},
       {"_cdist_forward", cdist},
       {"_pdist_forward", pdist},

@@ -42,7 +42,14 @@ Translator avg_pool(int64_t n) {
                        {"ceil_mode", c.flag("ceil_mode")}, {"count_padding", c.flag("count_include_pad")}};
     attrs["dilation"] = ir::Dims(count, ir::Dim(1));
     if (c.has("divisor_override")) attrs["divisor"] = c.integer("divisor_override");
-    return c.results(pooled(c, c.tensor("self"), n, "avg_pool", std::move(attrs)));
+    ir::Value* x = c.tensor("self");
+    if (is_float(x->dtype())) return c.results(pooled(c, x, n, "avg_pool", std::move(attrs)));
+    // Integers: the quotient is truncated. It is a multiple of 1/volume, so half of that is a safe margin.
+    double volume = 2;
+    for (const ir::Dim& k : kernel) volume *= static_cast<double>(k.value());
+    ir::Value* mean = pooled(c, c.cast(x, DType::f32), n, "avg_pool", std::move(attrs))[0];
+    ir::Value* nudged = c.op("add", {mean, c.op("multiply", {c.op("sign", {mean}), c.scalar(DType::f32, 1 / volume)})});
+    return {c.result(c.cast(c.op("trunc", {nudged}), x->dtype()))};
   };
 }
 

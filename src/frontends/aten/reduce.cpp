@@ -114,7 +114,10 @@ Translator deviation(bool root, bool with_mean) {
     auto attrs = over(c.axes_or_all("dim", x->rank()), c.flag("keepdim"));
     ir::Value* m = with_mean ? c.op("mean", {x}, attrs) : nullptr;
     attrs["correction"] = correction_of(c);
-    ir::Value* y = c.op("variance", {x}, attrs);
+    ir::Value* y = nullptr;
+    // The variance of complex numbers is the sum of those of their parts.
+    if (is_complex(x->dtype())) y = c.op("add", {c.op("variance", {c.op("real", {x})}, attrs), c.op("variance", {c.op("imag", {x})}, attrs)});
+    else y = c.op("variance", {x}, attrs);
     if (root) y = c.op("sqrt", {y});
     if (with_mean) return {c.result(y), c.result(m)};
     return {c.result(y)};

@@ -373,6 +373,13 @@ Values as_strided(Context& c) {
   // Strides describe the memory of the root.
   TensorRef t = c.ref("self");
   if (!t.is_contiguous()) c.unsupported("strides over memory that is not in one piece");
+  // The furthest element must lie inside.
+  ir::Dim last = c.integer("storage_offset", 0);
+  const ir::Dims size = c.dims("size"), stride = c.dims("stride", size.size());
+  for (size_t i = 0; i < size.size(); ++i) last = last + (size[i] - ir::Dim(1)) * stride[i];
+  const ir::Dim room = ir::product(t.shape()) - last, count = ir::product(size);
+  if (!room.is_known()) c.unsupported("strides over a symbolic size");
+  if (!count.is(0) && room.value() < 1) c.fail("element {} of a tensor with {} elements is read", last.str(), ir::product(t.shape()).str());
   ir::Attrs attrs = {{"shape", c.dims("size")}, {"strides", c.dims("stride")}, {"offset", c.integer("storage_offset", 0)}};
   return {t.view([attrs](ops::Builder& b, ir::Value* v) { return b.op("as_strided", {v}, attrs); }, {}, false)};
 }

@@ -1,8 +1,9 @@
 // import_pt2: inputs, weights, state and outputs around the translated program.
-#include <set>
+#include "frontends/pt2/import.h"
+
+#include <map>
 
 #include "base/error.h"
-#include "frontends/frontend.h"
 #include "frontends/pt2/translation.h"
 
 namespace godwit::frontends {
@@ -230,7 +231,10 @@ class Importer {
 }  // namespace
 
 Imported import_pt2(const std::filesystem::path& path, const ImportOptions& options) {
-  Archive archive = formats::pt2::read(path);
+  return import_pt2(formats::pt2::read(path), options);
+}
+
+Imported import_pt2(const Archive& archive, const ImportOptions& options) {
   const Program& program = archive.programs.front();
   Imported out;
   out.format = "pt2";
