@@ -12,6 +12,7 @@
 #include "inputs.h"
 #include "ir/text.h"
 #include "load.h"
+#include "ops/hoist.h"
 #include "parity/reference.h"
 #include "parity/report.h"
 #include "passes/convert_dtype.h"
@@ -98,12 +99,14 @@ void prove(const ir::Module& module, const std::filesystem::path& folder, const 
 
 Outcome convert(const Options& options) {
   require<UsageError>(options.quantize.empty(), "--quantize is not supported yet (docs/known-gaps.md)");
+  emit::check_replaceable(options.output);
   const auto start = std::chrono::steady_clock::now();
   frontends::Imported imported = frontends::import_model(options.model, import_options(options.inputs));
   require_supported(imported.module, options.model);
   ir::Module& module = imported.module;
   const size_t before = count_nodes(module);
   rewrite(module, options);
+  ops::hoist_constants(module);
   Outcome outcome;
   AtomicOutput output(options.output, AtomicOutput::Kind::folder);
   module.metadata["source"] = std::filesystem::absolute(options.model).string();
