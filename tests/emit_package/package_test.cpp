@@ -147,8 +147,8 @@ TEST_F(PackageTest, SurvivesMutations) {
     assemble_package(json, [&](const std::string&) { return text; }, weights, "a test");
   };
   with(description, graph);
-  EXPECT_GT(testing::fuzz(graph, 4000, 4, [&](const std::string& text) { with(description, text); }), 2000);
-  EXPECT_GT(testing::fuzz(description, 4000, 5, [&](const std::string& text) { with(text, graph); }), 2000);
+  EXPECT_GT(testing::fuzz(graph, 10000, 4, [&](const std::string& text) { with(description, text); }), 2000);
+  EXPECT_GT(testing::fuzz(description, 10000, 5, [&](const std::string& text) { with(text, graph); }), 2000);
 }
 
 }  // namespace
