@@ -12,6 +12,7 @@
 #include "inputs.h"
 #include "ir/text.h"
 #include "load.h"
+#include "ops/hoist.h"
 #include "parity/reference.h"
 #include "parity/report.h"
 #include "passes/convert_dtype.h"
@@ -102,6 +103,7 @@ void prove(const ir::Module& module, const std::filesystem::path& folder, const 
 
 Outcome convert(const Options& options) {
   require<UsageError>(options.quantize.empty(), "--quantize is not supported yet (docs/known-gaps.md)");
+  emit::check_replaceable(options.output);
   const auto start = std::chrono::steady_clock::now();
   const frontends::ImportOptions how = import_options(options.inputs);
   frontends::Imported imported = frontends::import_model(options.model, how);
@@ -109,6 +111,7 @@ Outcome convert(const Options& options) {
   ir::Module& module = imported.module;
   const size_t before = count_nodes(module);
   rewrite(module, options);
+  ops::hoist_constants(module);
   Outcome outcome;
   AtomicOutput output(options.output, AtomicOutput::Kind::folder);
   remember_fixed(module, how);

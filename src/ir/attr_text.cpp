@@ -79,6 +79,13 @@ std::vector<std::string_view> split(std::string_view s) {
   return parts;
 }
 
+int hex_byte(std::string_view s) {
+  int v = 0;
+  auto [end, error] = std::from_chars(s.data(), s.data() + s.size(), v, 16);
+  require<FileError>(error == std::errc() && end == s.data() + s.size() && v >= 0, "bad hexadecimal byte {}", s);
+  return v;
+}
+
 std::string unquote(std::string_view s) {
   require<FileError>(s.size() >= 2 && s.front() == '"' && s.back() == '"', "bad text literal {}", s);
   std::string out;
@@ -88,7 +95,7 @@ std::string unquote(std::string_view s) {
     } else if (++i; s[i] == 'n') {
       out += '\n';
     } else if (s[i] == 'x' && i + 3 < s.size()) {
-      out += static_cast<char>(std::stoi(std::string(s.substr(i + 1, 2)), nullptr, 16));
+      out += static_cast<char>(hex_byte(s.substr(i + 1, 2)));
       i += 2;
     } else {
       out += s[i];
@@ -133,7 +140,7 @@ void store_element(Tensor& t, int64_t i, std::string_view s) {
   if (s.starts_with("0x")) {
     require<FileError>(s.size() == 2 + 2 * item, "bad element {}", s);
     for (size_t b = 0; b < item; ++b)
-      to[b] = static_cast<std::byte>(std::stoi(std::string(s.substr(2 + 2 * b, 2)), nullptr, 16));
+      to[b] = static_cast<std::byte>(hex_byte(s.substr(2 + 2 * b, 2)));
     return;
   }
   if (t.dtype == DType::i64 || t.dtype == DType::u64) {

@@ -16,9 +16,21 @@ struct Dim::Expr {
 
 namespace {
 
+int64_t checked_add(int64_t a, int64_t b) {
+  int64_t sum;
+  require<UsageError>(!__builtin_add_overflow(a, b, &sum), "a dimension leaves the range of 64 bits");
+  return sum;
+}
+
+int64_t checked_multiply(int64_t a, int64_t b) {
+  int64_t product;
+  require<UsageError>(!__builtin_mul_overflow(a, b, &product), "a dimension leaves the range of 64 bits");
+  return product;
+}
+
 int64_t floor_div(int64_t a, int64_t b) {
   require<UsageError>(b != 0, "division by zero in a dimension");
-  if (b == -1) return -a;
+  if (b == -1) return checked_multiply(a, -1);
   int64_t q = a / b;
   return q - ((a % b != 0 && (a < 0) != (b < 0)) ? 1 : 0);
 }
@@ -26,8 +38,8 @@ int64_t floor_div(int64_t a, int64_t b) {
 int64_t apply(char op, int64_t a, int64_t b) {
   switch (op) {
     case '/': return floor_div(a, b);
-    case '%': return a - floor_div(a, b) * b;
-    case '*': return a * b;
+    case '%': return b == -1 ? 0 : a - floor_div(a, b) * b;
+    case '*': return checked_multiply(a, b);
     case '<': return std::min(a, b);
     default: return std::max(a, b);
   }
@@ -79,7 +91,7 @@ std::optional<int64_t> Dim::try_eval(const Env& env) const {
       v = found->second;
     }
     if (!v) return std::nullopt;
-    sum += t.factor * *v;
+    sum = checked_add(sum, checked_multiply(t.factor, *v));
   }
   return sum;
 }
@@ -181,14 +193,14 @@ std::string Dim::render(const Spell& binary, const std::function<std::string(con
 Dim Dim::scaled(int64_t factor) const {
   if (factor == 0) return 0;
   Dim d = *this;
-  d.constant_ *= factor;
-  for (Term& t : d.terms_) t.factor *= factor;
+  d.constant_ = checked_multiply(d.constant_, factor);
+  for (Term& t : d.terms_) t.factor = checked_multiply(t.factor, factor);
   return d;
 }
 
 Dim operator+(const Dim& a, const Dim& b) {
   Dim sum;
-  sum.constant_ = a.constant_ + b.constant_;
+  sum.constant_ = checked_add(a.constant_, b.constant_);
   auto i = a.terms_.begin(), j = b.terms_.begin();
   while (i != a.terms_.end() || j != b.terms_.end()) {
     if (j == b.terms_.end() || (i != a.terms_.end() && i->key < j->key)) {
@@ -197,7 +209,7 @@ Dim operator+(const Dim& a, const Dim& b) {
       sum.terms_.push_back(*j++);
     } else {
       Dim::Term t = *i++;
-      t.factor += (j++)->factor;
+      t.factor = checked_add(t.factor, (j++)->factor);
       if (t.factor != 0) sum.terms_.push_back(t);
     }
   }
@@ -230,7 +242,7 @@ Dim floordiv(const Dim& a, const Dim& b) {
     int64_t out = floor_div(a.constant_, b.constant_);
     if (out != 0) {
       Dim inner = a;
-      inner.constant_ -= out * b.constant_;
+      inner.constant_ -= out * b.constant_;  // the remainder: in range
       return Dim::atom('/', inner, b) + Dim(out);
     }
   }
@@ -370,7 +382,13 @@ class Parser {
 
 }  // namespace
 
-Dim Dim::parse(std::string_view text) { return Parser(text).whole(); }
+Dim Dim::parse(std::string_view text) {
+  try {
+    return Parser(text).whole();
+  } catch (const UsageError& e) {
+    raise<FileError>("bad dimension expression '{}': {}", text, e.what());
+  }
+}
 
 std::string str(const Dims& dims) {
   std::string out = "[";
