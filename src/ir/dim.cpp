@@ -135,6 +135,32 @@ void Dim::visit_symbols(const std::function<void(const std::string&)>& visit) co
   }
 }
 
+std::optional<int64_t> Dim::lower_bound(const Bound& symbol) const {
+  int64_t sum = constant_;
+  for (const Term& t : terms_) {
+    std::optional<int64_t> low;
+    if (t.factor < 0) return std::nullopt;
+    if (!t.expr) {
+      low = symbol(t.key);
+    } else {
+      const auto a = t.expr->a.lower_bound(symbol), b = t.expr->b.lower_bound(symbol);
+      const bool positive = b && *b >= 1, both = a && *a >= 0 && b && *b >= 0;
+      switch (t.expr->op) {
+        case '/':
+          if (a && *a >= 0 && positive) low = t.expr->b.is_known() ? *a / *b : 0;
+          break;
+        case '%': if (positive) low = 0; break;
+        case '*': if (both) low = *a * *b; break;
+        case '<': if (a && b) low = std::min(*a, *b); break;
+        default: low = a && b ? std::max(*a, *b) : a ? a : b;
+      }
+    }
+    int64_t scaled_low;
+    if (!low || __builtin_mul_overflow(*low, t.factor, &scaled_low) || __builtin_add_overflow(sum, scaled_low, &sum)) return std::nullopt;
+  }
+  return sum;
+}
+
 std::string Dim::str() const {
   if (terms_.empty()) return std::to_string(constant_);
   std::string out;

@@ -34,6 +34,9 @@ class Dim {
   std::optional<int64_t> try_eval(const Env& env) const;
   Dim substitute(const std::function<std::optional<Dim>(const std::string&)>& symbol) const;
   void visit_symbols(const std::function<void(const std::string&)>& visit) const;
+  // A number that the value is never below, given one for each symbol; unset where none can be told.
+  using Bound = std::function<std::optional<int64_t>(const std::string& symbol)>;
+  std::optional<int64_t> lower_bound(const Bound& symbol) const;
 
   std::string str() const;
   // As an expression of another language: `binary` spells '/' (floor division), '%', '*', '<' (minimum), '>' (maximum)

@@ -7,6 +7,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "base/error.h"
 #include "ops/dtype.h"
@@ -176,11 +177,23 @@ Types arange_type(InferContext& c) {
   return {{c.dtype_of("dtype"), ir::Shape{c.integer("count")}}};
 }
 
+// The length, from operands that are known as dimensions.
+ir::Dim range_length(InferContext& c) {
+  const auto start = known_content(&c.input(0)), limit = known_content(&c.input(1)), delta = known_content(&c.input(2));
+  if (!start || !limit || !delta || !delta->at(0).is_known() || delta->at(0).is(0)) return InferContext::fresh();
+  const int64_t step = delta->at(0).value();
+  if (step == std::numeric_limits<int64_t>::min()) return InferContext::fresh();
+  const ir::Dim gap = step > 0 ? limit->at(0) - start->at(0) : start->at(0) - limit->at(0);
+  const ir::Dim length = ceildiv(gap, ir::Dim(step > 0 ? step : -step));
+  if (length.is_known()) return std::max<int64_t>(length.value(), 0);
+  return is_at_least(gap, 0) ? length : max(length, 0);
+}
+
 Types range_type(InferContext& c) {
   checks::one_dtype(c);
   for (size_t i = 0; i < 3; ++i)
-    if (c.rank(i) > 1) c.fail("start, limit and delta must be scalars");
-  return {{c.dtype(0), ir::Shape{InferContext::fresh()}}};
+    if (c.rank(i) > 1 || (c.rank(i) == 1 && !checks::may_equal(c.shape(i)[0], 1))) c.fail("start, limit and delta must be scalars");
+  return {{c.dtype(0), ir::Shape{is_integer(c.dtype(0)) ? range_length(c) : InferContext::fresh()}}};
 }
 
 Types linspace_type(InferContext& c) {

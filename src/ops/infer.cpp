@@ -146,7 +146,8 @@ void infer_node(ir::Graph& graph, ir::Node& node) {
     node.outputs.push_back(graph.add_value(std::move(v)));
   }
   for (size_t i = 0; i < types.size(); ++i) node.outputs[i]->type = std::move(types[i]);
-  if (known && node.outputs.size() == 1) node.outputs[0]->content = infer_content(node);
+  if (known)
+    for (size_t i = 0; i < node.outputs.size(); ++i) node.outputs[i]->content = infer_content(node, i);
 }
 
 }  // namespace godwit::ops

@@ -78,6 +78,10 @@ void infer_node(ir::Graph& graph, ir::Node& node);
 
 // Shape arithmetic: the elements of a small integer result as dimensions, from those of the operands.
 // In content.cpp; covers the ops that exporters use to compute shapes.
-std::optional<ir::Dims> infer_content(const ir::Node& node);
+std::optional<ir::Dims> infer_content(const ir::Node& node, size_t output = 0);
+// What is known of a value: its content, or the elements of a small integer constant.
+std::optional<ir::Dims> known_content(const ir::Value* value);
+// True where the number cannot be below `least`, given that dimensions are not negative; false where it may be.
+bool is_at_least(const ir::Dim& dim, int64_t least);
 
 }  // namespace godwit::ops
