@@ -363,7 +363,7 @@ Content from_first(const ir::Node& node, const Dims& first, size_t output) {
   return std::nullopt;
 }
 
-Content infer(const ir::Node& node, size_t output) {
+Content known_elements(const ir::Node& node, size_t output) {
   const std::string& op = node.op;
   if (op == "shape") return node.inputs[0]->shape();
   if (op == "dims") return std::get<Dims>(*node.find("values"));
@@ -388,7 +388,7 @@ Content infer_content(const ir::Node& node, size_t output) {
   if (!is_integer(type.dtype) || type.sequence || !type.shape || type.shape->size() > 1) return std::nullopt;
   if (output > 0 && node.op != "split") return std::nullopt;
   if (node.op == "if" || node.op == "loop") return std::nullopt;
-  Content out = infer(node, output);
+  Content out = known_elements(node, output);
   if (!out || out->size() > max_content) return std::nullopt;
   // The number of elements is that of the type, or the op was read wrongly.
   const Dim n = type.shape->empty() ? Dim(1) : (*type.shape)[0];

@@ -62,8 +62,8 @@ TEST_F(Content, Arithmetic) {
   EXPECT_EQ(text(b.op("maximum", {take(1), number(1)})), "[max(1, S)]");
   EXPECT_EQ(text(b.op("minimum", {take(3), number(20)})), "[8]");
   EXPECT_EQ(text(b.op("divide", {take(1), number(2)})), "[(S)//(2)]");
-  EXPECT_EQ(text(b.op("divide", {b.op("subtract", {take(1), number(3)}), number(2)})), "[(S - 1)//(2) - 1]");
-  EXPECT_EQ(text(b.op("floor_divide", {b.op("subtract", {take(1), number(3)}), number(2)})), "[(S - 1)//(2) - 1]");
+  EXPECT_EQ(text(b.op("divide", {b.op("subtract", {take(1), number(3)}), number(2)})), "[(S + 1)//(2) - 2]");
+  EXPECT_EQ(text(b.op("floor_divide", {b.op("subtract", {take(1), number(3)}), number(2)})), "[(S + 1)//(2) - 2]");
   EXPECT_EQ(text(b.op("divide", {number(-7), number(2)})), "[-3]");
   EXPECT_EQ(text(b.op("floor_divide", {number(-7), number(2)})), "[-4]");
   EXPECT_EQ(text(b.op("remainder", {take(0), number(0)})), "unknown");
