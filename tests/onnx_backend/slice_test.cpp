@@ -6,9 +6,9 @@
 namespace godwit::onnx_backend {
 namespace {
 
-TEST(OnnxBackend, SlicePasses) {
-  const std::vector<Case> cases = read_cases("tests/data/onnx/backend_slice.zip");
-  EXPECT_GE(cases.size(), 150u);
+void expect_all_pass(const std::string& zip, size_t least) {
+  const std::vector<Case> cases = read_cases(zip);
+  EXPECT_GE(cases.size(), least);
   for (const Case& test : cases) {
     Outcome outcome;
     try {
@@ -19,6 +19,11 @@ TEST(OnnxBackend, SlicePasses) {
     EXPECT_EQ(outcome.status, Outcome::Status::passed) << test.name << ": " << outcome.reason;
   }
 }
+
+TEST(OnnxBackend, SlicePasses) { expect_all_pass("tests/data/onnx/backend_slice.zip", 150); }
+
+// Recorded by tools/goldens/onnx_activations.py.
+TEST(OnnxBackend, RecurrentActivationsPass) { expect_all_pass("tests/data/onnx/recurrent_activations.zip", 4); }
 
 }  // namespace
 }  // namespace godwit::onnx_backend

@@ -29,6 +29,35 @@ struct Layer {
   }
 };
 
+// The names as the op table spells them ("elu:0.5"). Those that take parameters consume the lists in turn; where a list
+// ends, the op table's defaults hold, which are ONNX's.
+std::vector<std::string> spelled_activations(Call& c) {
+  struct Row {
+    const char *onnx, *ours;
+    int parameters;  // 0, 1: alpha, 2: alpha and beta
+  };
+  static constexpr Row rows[] = {{"sigmoid", "sigmoid", 0},       {"tanh", "tanh", 0},
+                                 {"relu", "relu", 0},             {"softsign", "softsign", 0},
+                                 {"softplus", "softplus", 0},     {"affine", "affine", 2},
+                                 {"leakyrelu", "leaky_relu", 1},  {"elu", "elu", 1},
+                                 {"hardsigmoid", "hard_sigmoid", 2}, {"scaledtanh", "scaled_tanh", 2},
+                                 {"thresholdedrelu", "thresholded_relu", 1}};
+  const std::vector<double> alphas = c.reals("activation_alpha"), betas = c.reals("activation_beta");
+  size_t alpha = 0, beta = 0;
+  std::vector<std::string> names;
+  for (std::string& given : c.texts("activations")) {
+    const std::string name = lower(given);
+    const Row* row = std::find_if(std::begin(rows), std::end(rows), [&](const Row& r) { return name == r.onnx; });
+    if (row == std::end(rows)) c.fail("activation '{}' is not supported", given);
+    names.push_back(row->ours);
+    if (row->parameters > 0 && alpha < alphas.size()) {
+      names.back() += fmt::format(":{}", alphas[alpha++]);
+      if (row->parameters > 1 && beta < betas.size()) names.back() += fmt::format(":{}", betas[beta++]);
+    }
+  }
+  return names;
+}
+
 Layer layer_of(Call& c, std::vector<std::string> defaults) {
   Layer l{};
   l.batch_first = c.integer("layout", 0) == 1;
@@ -42,12 +71,10 @@ Layer layer_of(Call& c, std::vector<std::string> defaults) {
   l.batch = l.x->shape()[1];
   l.hidden = c.in(2)->shape().at(2);
   l.clip = c.real("clip", 0);
-  for (std::string& name : c.texts("activations")) l.activations.push_back(lower(std::move(name)));
+  l.activations = spelled_activations(c);
   if (l.activations.empty())
     for (int64_t d = 0; d < l.directions; ++d) l.activations.insert(l.activations.end(), defaults.begin(), defaults.end());
   if (l.activations.size() != defaults.size() * static_cast<size_t>(l.directions)) c.fail("{} activations are given", l.activations.size());
-  for (const std::string& name : l.activations)
-    if (name != "sigmoid" && name != "tanh" && name != "relu") c.fail("activation '{}' is not supported", name);
   return l;
 }
 
