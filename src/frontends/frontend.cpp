@@ -9,6 +9,8 @@ namespace godwit::frontends {
 namespace {
 
 constexpr size_t kPlacesShown = 5;
+// A node that only reads the result of an unsupported one.
+constexpr std::string_view kBlockedOp = "unsupported.blocked";
 
 }  // namespace
 
@@ -48,6 +50,7 @@ std::vector<UnsupportedOp> unsupported_ops(const ir::Module& module) {
   for (const auto& [name, graph] : module.graphs)
     ir::for_each_node(graph, [&](const ir::Node& node, const ir::Graph&) {
       if (!node.op.starts_with(ops::unsupported_prefix)) return;
+      if (node.op == kBlockedOp) return;
       UnsupportedOp& op = found[node.op];
       op.name = node.op.substr(ops::unsupported_prefix.size());
       ++op.count;

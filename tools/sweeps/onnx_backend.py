@@ -1,7 +1,7 @@
 """Runs ONNX's backend test suite (of the installed onnx package) through godwit_onnx_backend and sums up.
 
 usage: onnx_backend.py [--runner build/bin/godwit_onnx_backend] [--cache build/onnx-backend] [--only SUBSTRING]
-                       [--jobs N] [--report FILE.json] [--slice ZIP]
+                       [--jobs N] [--summary FILE.json] [--slice ZIP]
 
 The cases are dumped once into the cache folder. A case is eligible when every tensor it takes or gives is numeric or
 boolean, of at least 8 bits for floats (float4 and float6 are not) and of at most 64 bits. Cases that are not
@@ -11,9 +11,11 @@ quick tests run.
 import argparse
 import collections
 import concurrent.futures
+import datetime
 import json
 import os
 import pathlib
+import platform
 import subprocess
 import sys
 import zipfile
@@ -124,22 +126,29 @@ def write_slice(path, results, folders):
 
 
 def summary(results, folders):
+    """The shape that coverage.py reads; `failures` lists every case that did not pass, eligible or not."""
     counts = collections.defaultdict(collections.Counter)
-    listed, eligible, passed, specialised = [], 0, 0, 0
+    failures, eligible, passed, specialised = [], 0, 0, 0
     for name, result in sorted(results.items()):
-        kind = folders[name].parent.name
-        counts[kind][result["status"]] += 1
+        counts[folders[name].parent.name][result["status"]] += 1
         why = ineligible(folders[name])
         if not why:
             eligible += 1
             passed += result["status"] == "passed"
             specialised += result["status"] == "passed" and bool(result.get("specialised"))
-        if result["status"] != "passed":
-            listed.append({"name": name, "kind": kind, "status": result["status"], "eligible": not why,
-                           "not_eligible_because": why, "reason": result["reason"]})
-    return {"onnx": onnx.__version__, "cases": len(results), "counts": {k: dict(v) for k, v in counts.items()},
-            "eligible": eligible, "eligible_passed": passed, "passed_with_an_input_value_given": specialised,
-            "rate": round(passed / max(eligible, 1), 5), "not_passed": listed}
+        if result["status"] == "passed":
+            continue
+        refused = result["status"] == "refused"
+        failures.append({"name": name, "status": f"not counted: {why}" if why else result["status"],
+                         "reason": result["reason"], "unsupported": result["reason"].split(", ") if refused and not why else []})
+    notes = [f"{kind}: " + ", ".join(f"{n} {status}" for status, n in sorted(c.items())) for kind, c in sorted(counts.items())]
+    notes.append(f"{specialised} of the passed cases were imported with the value of an input that holds axes, counts or "
+                 "scales (--input NAME=VALUE)")
+    return {"title": "ONNX backend suite", "date": datetime.date.today().isoformat(),
+            "command": "tools/sweeps/onnx_backend.py", "machine": f"{os.cpu_count()} cores, {platform.machine()}",
+            "versions": {"onnx": onnx.__version__}, "total": len(results), "counted": eligible, "passed": passed,
+            "rate": round(passed / max(eligible, 1), 5), "goal": 0.98, "largest_error": None, "notes": notes,
+            "failures": failures}
 
 
 def main():
@@ -148,7 +157,7 @@ def main():
     parser.add_argument("--cache", default="build/onnx-backend", type=pathlib.Path)
     parser.add_argument("--only", default="")
     parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--report", type=pathlib.Path)
+    parser.add_argument("--summary", type=pathlib.Path)
     parser.add_argument("--slice", type=pathlib.Path)
     options = parser.parse_args()
     dump(options.cache)
@@ -163,11 +172,12 @@ def main():
             print(f"\r{len(results)}/{len(todo)}", end="", file=sys.stderr)
     print(file=sys.stderr)
     report = summary(results, folders)
-    if options.report:
-        options.report.write_text(json.dumps(report, indent=1))
+    if options.summary:
+        options.summary.parent.mkdir(parents=True, exist_ok=True)
+        options.summary.write_text(json.dumps(report, indent=1) + "\n")
     if options.slice:
         write_slice(options.slice, results, folders)
-    print(json.dumps({k: v for k, v in report.items() if k != "not_passed"}, indent=1))
+    print(json.dumps({k: v for k, v in report.items() if k != "failures"}, indent=1))
 
 
 if __name__ == "__main__":

@@ -23,6 +23,21 @@ std::optional<ir::Type> common_type(const ir::Type& a, const ir::Type& b) {
 
 namespace {
 
+// Exporters write x.squeeze(d) of an unknown size d as If(d == 1) {Squeeze(x)} else {x}.
+bool is_squeeze(const Value* squeezed, const Value* whole) {
+  return squeezed->producer && squeezed->producer->op == "squeeze" && squeezed->producer->inputs[0] == whole;
+}
+
+// The ranks of the branches differ: the model is for inputs that take the squeezing one, and the run checks that.
+Values assume_squeezed(Call& c, bool condition) {
+  Value* holds = c.in(0)->rank() == 0 ? c.in(0) : c.b.reshape(c.in(0), {});
+  if (!condition) holds = c.op("logical_not", {holds});
+  const std::string message = "the model was imported for inputs whose dimension is 1 where " + c.node.name + " squeezes it";
+  c.b.region_op("check", {holds}, {{"message", message}}, {}, {});
+  c.importer.warn(c.node.name + " squeezes a dimension of unknown size: it is taken to be 1, and every run checks it");
+  return c.importer.inline_graph(c.graph(condition ? "then_branch" : "else_branch"), c.scope, {});
+}
+
 Values if_row(Call& c) {
   const file::Graph &then = c.graph("then_branch"), &other = c.graph("else_branch");
   if (const Tensor* condition = c.importer.known(c.in(0))) {
@@ -43,6 +58,11 @@ Values if_row(Call& c) {
   std::vector<ir::Type> types;
   for (size_t i = 0; i < a.size(); ++i) {
     auto type = common_type(a[i]->type, b[i]->type);
+    if (!type && a.size() == 1 && (is_squeeze(a[0], b[0]) || is_squeeze(b[0], a[0]))) {
+      const bool condition = is_squeeze(a[0], b[0]);
+      for (auto& region : regions) c.importer.keep(std::move(region));
+      return assume_squeezed(c, condition);
+    }
     if (!type)
       c.fail("the branches give {} and {}; the condition must be known at conversion: give shapes or values of inputs (--input)",
              ir::str(a[i]->type), ir::str(b[i]->type));
