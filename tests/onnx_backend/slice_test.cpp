@@ -6,9 +6,9 @@
 namespace godwit::onnx_backend {
 namespace {
 
-TEST(OnnxBackend, SlicePasses) {
-  const std::vector<Case> cases = read_cases("tests/data/onnx/backend_slice.zip");
-  EXPECT_GE(cases.size(), 150u);
+void expect_all_pass(const char* archive, size_t at_least) {
+  const std::vector<Case> cases = read_cases(archive);
+  EXPECT_GE(cases.size(), at_least);
   for (const Case& test : cases) {
     Outcome outcome;
     try {
@@ -19,6 +19,11 @@ TEST(OnnxBackend, SlicePasses) {
     EXPECT_EQ(outcome.status, Outcome::Status::passed) << test.name << ": " << outcome.reason;
   }
 }
+
+TEST(OnnxBackend, SlicePasses) { expect_all_pass("tests/data/onnx/backend_slice.zip", 150); }
+
+// com.microsoft operators against onnxruntime (tools/goldens/onnx_microsoft.py).
+TEST(OnnxBackend, MicrosoftOperatorsPass) { expect_all_pass("tests/data/onnx/microsoft.zip", 30); }
 
 }  // namespace
 }  // namespace godwit::onnx_backend
