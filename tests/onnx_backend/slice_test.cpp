@@ -25,5 +25,8 @@ TEST(OnnxBackend, SlicePasses) { expect_all_pass("tests/data/onnx/backend_slice.
 // Recorded by tools/goldens/onnx_activations.py.
 TEST(OnnxBackend, RecurrentActivationsPass) { expect_all_pass("tests/data/onnx/recurrent_activations.zip", 4); }
 
+// com.microsoft operators against onnxruntime (tools/goldens/onnx_microsoft.py).
+TEST(OnnxBackend, MicrosoftOperatorsPass) { expect_all_pass("tests/data/onnx/microsoft.zip", 30); }
+
 }  // namespace
 }  // namespace godwit::onnx_backend
