@@ -84,7 +84,7 @@ TEST(TorchScriptText, ArchivesPrintBack) {
       EXPECT_EQ(printed, source == "\n" ? "" : source) << item.path() << " " << path;
     }
   }
-  EXPECT_GT(files, 20);
+  EXPECT_GT(files, other ? 0 : 20);
 }
 
 TEST(TorchScriptArchive, FindsDefinitionsAndPlaces) {

@@ -94,6 +94,8 @@ const std::map<std::string, Handler, std::less<>>& handlers() {
       {"aten::cuda", [](Evaluator&, const TensorRef& t, const Values&) { return std::optional<Value>(t); }},
       {"aten::get_device", [](Evaluator&, const TensorRef&, const Values&) { return std::optional<Value>(-1); }},
       {"aten::storage_offset", [](Evaluator&, const TensorRef&, const Values&) { return std::optional<Value>(0); }},
+      // See is_grad_enabled.
+      {"prim::requires_grad", [](Evaluator&, const TensorRef& t, const Values&) { return std::optional<Value>(is_float(t.dtype())); }},
       {"aten::requires_grad_", [](Evaluator&, const TensorRef& t, const Values&) { return std::optional<Value>(t); }},
       {"aten::is_contiguous", [](Evaluator&, const TensorRef& t, const Values&) { return std::optional<Value>(t.is_contiguous()); }},
       {"aten::is_floating_point", [](Evaluator&, const TensorRef& t, const Values&) { return std::optional<Value>(is_float(t.dtype())); }},
@@ -104,7 +106,7 @@ const std::map<std::string, Handler, std::less<>>& handlers() {
 
 bool is_false_question(const std::string& name) {
   static const char* const questions[] = {"is_cuda", "is_sparse", "is_quantized", "is_mkldnn", "is_meta", "is_xpu",
-                                          "is_mps", "is_vulkan", "is_ipu", "is_nested", "is_maia", "requires_grad",
+                                          "is_mps", "is_vulkan", "is_ipu", "is_nested", "is_maia",
                                           "is_inference", "is_sparse_csr", "is_xla", "is_mtia", "is_hpu"};
   for (const char* q : questions)
     if (name == std::string("prim::") + q || name == std::string("aten::") + q) return true;

@@ -139,11 +139,11 @@ std::optional<Value> call_text_builtin(Evaluator&, const std::string& name, cons
   if (op == "warn" || op == "set_grad_enabled" || op == "_log_api_usage_once" || op == "manual_seed" || op == "print" ||
       op == "_assert" || op == "warnings")
     return Value();
-  if (op == "is_grad_enabled" || op == "is_tracing" || op == "is_autocast_enabled" || op == "is_autocast_cpu_enabled" ||
-      op == "is_scripting_off" || op == "_is_tracing" || op == "cuda_is_available")
+  // With gradients torch.nn takes its plain formulas instead of fused inference kernels: the same mathematics.
+  if (op == "is_grad_enabled") return Value(true);
+  if (op == "is_autocast_enabled" || op == "is_autocast_cpu_enabled" || op == "_get_tracing_state" || op == "is_tracing")
     return Value(false);
-  if (op == "is_scripting" || op == "_get_tracing_state_off") return Value(op == "is_scripting");
-  if (op == "_get_tracing_state" || op == "get_tracing_state") return Value(false);
+  if (op == "is_scripting") return Value(true);
   if (op == "get_default_dtype") return Value(6);
   if (arguments.empty()) return std::nullopt;
   if (op == "wait" || op == "Future") return arguments[0];

@@ -132,6 +132,7 @@ void Evaluator::assign(const Stmt& s) {
     const Value value = evaluate(*s.value);
     if (as<Uninitialized>(value)) values.assign(s.targets.size(), value);
     else if (const Values* items = items_of(value)) values = *items;
+    else if (auto* t = value.get<aten::TensorRef>(); t && !t->read()->type.shape) throw Blocked("the results of an unsupported operator are unpacked");
     else fail(fmt::format("{} cannot be unpacked", describe(value)));
   }
   if (values.size() != s.targets.size())
