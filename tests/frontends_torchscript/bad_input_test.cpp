@@ -78,6 +78,14 @@ TEST(TorchScriptBadInput, TheProgramItselfIsGood) {
   EXPECT_EQ(imported.module.main().states.size(), 1u);
 }
 
+TEST(TorchScriptBadInput, WhatIsWrittenBeforeItIsReadIsNoState) {
+  const Imported scratch = import(with_body("    self.n = torch.dim(x)\n    n = self.n\n    return torch.add(x, n)\n"));
+  EXPECT_TRUE(scratch.module.main().states.empty());
+  const Imported kept = import(with_body("    n = self.n\n    self.n = torch.add(n, 1)\n    return torch.add(x, n)\n"));
+  ASSERT_EQ(kept.module.main().states.size(), 1u);
+  EXPECT_EQ(kept.module.main().states[0].initial->integer(0), 1);
+}
+
 TEST(TorchScriptBadInput, NamesTheFault) {
   EXPECT_NE(message_of(with_body("    return y\n")).find("y is not defined"), std::string::npos);
   EXPECT_NE(message_of(with_body("    return torch.relu(x, x)\n")).find("no overload takes"), std::string::npos);

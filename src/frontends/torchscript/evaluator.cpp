@@ -152,9 +152,10 @@ void Evaluator::assign_to(const Expr& target, Value value) {
 }
 
 Value Evaluator::get_attribute(const std::shared_ptr<ObjectBox>& object, const std::string& name) {
+  const std::string path = object->path.empty() ? name : object->path + "." + name;
+  if (!written_.contains(path)) read_.insert(path);
   auto found = object->attributes.find(name);
   if (found != object->attributes.end()) return found->second;
-  const std::string path = object->path.empty() ? name : object->path + "." + name;
   Value value;
   if (name == "training") {
     value = false;
@@ -175,10 +176,12 @@ void Evaluator::set_attribute(const std::shared_ptr<ObjectBox>& object, const st
   const std::string path = object->path.empty() ? name : object->path + "." + name;
   Value before;
   const bool is_pickled = object->pickled.contains(name);
+  // A write in a branch may not happen: then the old value stays.
+  const bool was_read = read_.contains(path) || open_regions_ > 0;
   if (is_pickled) before = get_attribute(object, name);
   if (open_regions_ > 0) changes_.push_back({object, name, is_pickled ? before : object->attributes[name], {}, {}, {}, {}});
   object->attributes[name] = std::move(value);
-  if (is_pickled) written_.try_emplace(path, Written{object, name, before});
+  if (is_pickled) written_.try_emplace(path, Written{object, name, before, was_read});
 }
 
 void Evaluator::remember(const aten::List& list) {

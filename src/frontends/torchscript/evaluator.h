@@ -51,6 +51,7 @@ class Evaluator {
     std::shared_ptr<ObjectBox> object;
     std::string name;
     Value before;  // the first write
+    bool was_read = false;  // before it was written: what the last call left behind matters
   };
   const std::map<std::string, Written>& written() const { return written_; }
   // The tensor that the file holds for an attribute; null when it is no tensor.
@@ -149,6 +150,7 @@ class Evaluator {
   std::map<std::string, Tensor> pickled_tensors_;
   std::map<std::string, Value> overrides_;
   std::map<std::string, Written> written_;
+  std::set<std::string> read_;  // paths of attributes read before any write
   std::vector<Change> changes_;
   int open_regions_ = 0;
   int depth_ = 0;

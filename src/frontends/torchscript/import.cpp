@@ -178,7 +178,7 @@ class Import {
       graph_.add_output(name, leaf.value);
     }
     for (const auto& [path, written] : evaluator_.written())
-      keep_written(path, written.before, evaluator_.get_attribute(written.object, written.name));
+      if (written.was_read) keep_written(path, written.before, evaluator_.get_attribute(written.object, written.name));
     for (auto& state : graph_.states)
       if (!state.after) state.after = state.before;
   }
