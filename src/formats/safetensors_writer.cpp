@@ -64,6 +64,31 @@ std::string header_text(const std::vector<const Entry*>& entries, std::map<std::
   return text;
 }
 
+// Rows [first, first + count) of a strided matrix into a buffer; in tiles, so that both sides stay in the cache.
+void gather_rows(const Tensor& t, int64_t first, int64_t count, std::byte* to) {
+  constexpr int64_t tile = 32;
+  const auto item = static_cast<int64_t>(item_size(t.dtype));
+  const int64_t columns = t.shape[1];
+  for (int64_t r0 = 0; r0 < count; r0 += tile)
+    for (int64_t c0 = 0; c0 < columns; c0 += tile)
+      for (int64_t r = r0; r < std::min(r0 + tile, count); ++r)
+        for (int64_t c = c0; c < std::min(c0 + tile, columns); ++c)
+          std::memcpy(to + (r * columns + c) * item, t.data + ((first + r) * t.strides[0] + c * t.strides[1]) * item,
+                      static_cast<size_t>(item));
+}
+
+void write_matrix(const Tensor& t, OutputFile& file, const std::function<void(uint64_t)>& progress) {
+  const size_t row = static_cast<size_t>(t.shape[1]) * item_size(t.dtype);
+  const auto per_chunk = static_cast<int64_t>(chunk_bytes / row);
+  std::vector<std::byte> buffer(static_cast<size_t>(std::min(per_chunk, t.shape[0])) * row);
+  for (int64_t first = 0; first < t.shape[0]; first += per_chunk) {
+    const int64_t count = std::min(per_chunk, t.shape[0] - first);
+    gather_rows(t, first, count, buffer.data());
+    file.write(std::span(buffer).first(static_cast<size_t>(count) * row));
+    if (progress) progress(static_cast<uint64_t>(count) * row);
+  }
+}
+
 // Elements of a strided tensor in row-major order, a buffer at a time.
 void write_strided(const Tensor& t, OutputFile& file, const std::function<void(uint64_t)>& progress) {
   const size_t item = item_size(t.dtype), rank = t.shape.size();
@@ -132,7 +157,8 @@ void write_safetensors(const std::filesystem::path& path, const std::map<std::st
     if (t.is_contiguous()) {
       write_contiguous(t, file, progress);
     } else {
-      write_strided(t, file, progress);
+      const bool is_matrix = t.shape.size() == 2 && static_cast<size_t>(t.shape[1]) * item_size(t.dtype) <= chunk_bytes;
+      is_matrix ? write_matrix(t, file, progress) : write_strided(t, file, progress);
       MappedFile::release_if_mapped(extent(t));
     }
   }

@@ -10,11 +10,13 @@
 namespace godwit::passes {
 namespace {
 
+// A view: large weights stay where they lie until they are written or uploaded.
 Tensor transposed(const Tensor& t) {
-  Tensor view = t.contiguous();
-  view.strides = {1, view.shape[1]};
+  Tensor view = t;
+  if (view.strides.empty()) view.strides = {view.shape[1], 1};
   std::swap(view.shape[0], view.shape[1]);
-  return view.contiguous();
+  std::swap(view.strides[0], view.strides[1]);
+  return view;
 }
 
 // The weight (out, in) that `matmul x w` multiplies with, or null.

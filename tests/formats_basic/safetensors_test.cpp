@@ -82,6 +82,23 @@ TEST_F(SafetensorsTest, ReadsWhatItWrites) {
   EXPECT_TRUE(looks_like_safetensors(std::as_bytes(std::span(bytes.data(), bytes.size()))));
 }
 
+TEST_F(SafetensorsTest, LargeTransposedMatricesAreWrittenInParts) {
+  const int64_t rows = 1700, columns = 2100;  // 14 MB: two buffers
+  std::vector<float> values(static_cast<size_t>(rows * columns));
+  for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i);
+  Tensor t = Tensor::of<float>(DType::f32, {columns, rows}, values);
+  t.shape = {rows, columns};
+  t.strides = {1, rows};
+  write_safetensors(folder_ / "t.safetensors", {{"t", t}});
+  const Tensor back = read_safetensors(folder_ / "t.safetensors").tensors.at("t");
+  const auto got = back.values<float>();
+  int64_t wrong = 0;
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t c = 0; c < columns; ++c)
+      wrong += got[static_cast<size_t>(r * columns + c)] != values[static_cast<size_t>(c * rows + r)];
+  EXPECT_EQ(wrong, 0);
+}
+
 TEST_F(SafetensorsTest, CannotHoldEverything) {
   EXPECT_THROW(write_safetensors(folder_ / "t", {{"c", Tensor::zeros(DType::c128, {1})}}), UsageError);
   EXPECT_THROW(write_safetensors(folder_ / "t", {{"__metadata__", Tensor::zeros(DType::f32, {1})}}), UsageError);
