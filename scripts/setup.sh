@@ -11,7 +11,7 @@ group=${1:-build}
 venv=build/venv
 
 system=(g++ cmake ninja-build ccache pkg-config python3 python3-venv python3-pip
-        libfmt-dev nlohmann-json3-dev zlib1g-dev libopenblas-dev libgtest-dev)
+        libcli11-dev libfmt-dev nlohmann-json3-dev zlib1g-dev libopenblas-dev libgtest-dev)
 python_demo=(numpy onnx onnxruntime)
 python_demo_bare=(silero-vad==6.2.3 openwakeword==0.4.0)  # without their dependencies: only their model files and code
 python_test=(mlx==0.32.4 mlx-cpu==0.32.4 safetensors)

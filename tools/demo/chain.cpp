@@ -5,6 +5,7 @@
 // CLIP.raw holds 16-bit little-endian samples at 16 kHz; the others are packages or model files that godwit reads.
 #include <chrono>
 #include <cstdio>
+#include <cstring>
 #include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -64,7 +65,9 @@ class SpeechDetector {
     std::map<std::string, HostValue> inputs;
     inputs["input"] = {{Tensor::of(DType::f32, {1, static_cast<int64_t>(chunk.size())}, chunk)}, false};
     inputs["state"] = {{state_}, false};
-    inputs["sr"] = {{Tensor::scalar(DType::i64, 16000)}, false};
+    for (const ir::Value* input : loaded_->executor->graph().inputs) {  // where conversion has not settled it
+      if (input->name == "sr") inputs["sr"] = {{Tensor::scalar(DType::i64, 16000)}, false};
+    }
     auto results = loaded_->executor->run(inputs);
     state_ = results.at("stateN").items.at(0);
     return results.at("output").items.at(0).values<float>()[0];
