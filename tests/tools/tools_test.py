@@ -158,6 +158,7 @@ class Coverage(unittest.TestCase):
     def test_only_models_with_a_file_count(self):
         import models
         options = models.parse(["--source", "timm", "--route", "pt2"])
+        self.assertEqual(models.recorded(["--godwit", "x", "--slice", "--cache", "y"]), ["--slice"])
         rows = [{"name": "a", "status": "passed", "max_error": 1e-6}, {"name": "b", "status": "skipped"},
                 {"name": "c", "status": "validate_failed", "reason": "off"}]
         summary = models.summarize(options, rows)

@@ -28,6 +28,7 @@ ROOT = os.path.normpath(os.path.join(HERE, "..", ".."))
 sys.path.insert(0, HERE)
 GOALS = {("torchvision", "pt2"): 0.97, ("torchvision", "onnx"): 0.97, ("torchvision", "torchscript"): 0.95,
          ("timm", "pt2"): 0.95, ("transformers", "pt2"): 0.90}
+LOCAL_OPTIONS = ("--godwit", "--results", "--summary", "--cache")
 NO_STATEMENT = ("skipped", "export_failed", "export_time_limit")  # not counted: there was no file to convert
 
 
@@ -178,6 +179,16 @@ def select(options, names):
     return names
 
 
+def recorded(arguments):
+    """The command line without what is a matter of the machine: where things lie."""
+    kept, skip = [], False
+    for argument in arguments:
+        if not skip and argument not in LOCAL_OPTIONS:
+            kept.append(argument)
+        skip = not skip and argument in LOCAL_OPTIONS
+    return kept
+
+
 def parse(argv):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--source", required=True, choices=["torchvision", "timm", "transformers"])
@@ -194,7 +205,7 @@ def parse(argv):
     parser.add_argument("--limit", type=float, default=300, help="seconds for each godwit command")
     parser.add_argument("--export-limit", type=float, default=120, help="seconds to build and export a model")
     options = parser.parse_args(argv)
-    options.command = sys.argv[1:] if argv is None else argv
+    options.command = recorded(sys.argv[1:] if argv is None else argv)
     return options
 
 
