@@ -71,4 +71,7 @@ esac
 if [ "$group" = test ]; then
   once test pip_install "${python_test[@]}" || echo "Python's MLX is not in reach of pip: tests that need it say so."
   once torch install_torch
+  # The slice of the sweeps. torchvision without dependencies: they would bring another build of torch.
+  once zoo pip_install onnxscript Pillow && once torchvision pip_install --no-deps torchvision==0.28.0 ||
+    echo "torchvision is not in reach of pip: the slice of the sweeps is skipped."
 fi

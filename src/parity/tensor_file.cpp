@@ -7,6 +7,8 @@
 
 namespace godwit::parity {
 
+constexpr int64_t kMostSteps = 1'000'000;
+
 TensorFile load_tensors(const std::filesystem::path& path) {
   formats::Safetensors file = formats::read_safetensors(path);
   return {std::move(file.tensors), std::move(file.metadata)};

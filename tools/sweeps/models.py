@@ -157,7 +157,8 @@ def summarize(options, results):
     worst = max(passed, key=lambda r: r["max_error"], default=None)
     rate = len(passed) / len(counted) if counted else 0.0
     return {
-        "title": f"{options.source} through {options.route}", "date": datetime.date.today().isoformat(),
+        "title": f"{options.source} through {options.route}" + (" (fixed slice)" if options.slice else ""),
+        "date": datetime.date.today().isoformat(),
         "command": "python3 tools/sweeps/models.py " + " ".join(options.command),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores", "versions": versions(), "total": len(results),
         "counted": len(counted), "passed": len(passed), "rate": rate,
