@@ -15,6 +15,7 @@ struct Options {
   std::string class_name = "Model";
   std::string weights = "../weights.safetensors";  // where the written code finds the weights, seen from its folder
   std::string golden = "../golden.safetensors";    // and the recorded inputs and outputs (package.h)
+  int64_t golden_steps = 0;                        // 0: one call; else recorded tensors have an axis of so many calls
   double tolerance = 1e-5;                         // of each output's scale, in the written test
   std::map<std::string, int64_t> symbols;          // sizes of symbolic dimensions, for formats of fixed shapes
 };

@@ -58,9 +58,9 @@ void write_graph(const ir::Module& module, const ir::Graph& graph, const std::fi
   };
   try {
     mx::export_function(file.string(), function, arguments);
-  } catch (const Error&) {
+  } catch (const UsageError&) {
     throw;
-  } catch (const std::exception& e) {
+  } catch (const std::exception& e) {  // an op that looks at its operands' numbers cannot be traced
     raise<UsageError>("[mlxfn] graph {} cannot be a function file: {}", graph.name, e.what());
   }
 }

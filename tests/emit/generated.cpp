@@ -1,8 +1,9 @@
 #include "emit/generated.h"
 
 #include <mlx/io.h>
-#include <mlx/random.h>
+#include <mlx/ops.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <cstdlib>
@@ -16,25 +17,36 @@ namespace godwit::testing {
 namespace fs = std::filesystem;
 namespace mx = mlx::core;
 
-fs::path package_folder(const std::string& name, const ir::Module& module, const std::map<std::string, int64_t>& sizes) {
+namespace {
+
+// One call with fresh random inputs; adds to `tensors` what went in and what came out.
+void record(executors::MlxExecutor& executor, uint64_t seed, const ir::Dim::Env& sizes, std::map<std::string, std::vector<mx::array>>& tensors) {
+  std::map<std::string, executors::HostValue> inputs;
+  for (const auto& [key, tensor] : parity::random_inputs(executor.graph(), seed, sizes)) {
+    tensors["input/" + key].push_back(executors::to_mlx(tensor));
+    inputs[key] = {{tensor}, false};
+  }
+  for (const auto& [key, value] : executor.run(inputs)) {
+    if (!value.is_sequence) tensors["output/" + key].push_back(executors::to_mlx(value.items.at(0)));
+    for (size_t i = 0; value.is_sequence && i < value.items.size(); ++i)
+      tensors["output/" + key + "." + std::to_string(i)].push_back(executors::to_mlx(value.items[i]));
+  }
+}
+
+}  // namespace
+
+fs::path package_folder(const std::string& name, const ir::Module& module, const std::map<std::string, int64_t>& sizes, int steps) {
   const fs::path dir = fs::path(GODWIT_WORK) / name;
   fs::remove_all(dir);
   fs::create_directories(dir);
   std::unordered_map<std::string, mx::array> weights, golden;
   for (const auto& [key, tensor] : module.weights) weights.emplace(key, executors::to_mlx(tensor));
   mx::save_safetensors((dir / "weights.safetensors").string(), weights);
-  const ir::Graph& graph = module.main();
   executors::MlxExecutor executor(module);
-  std::map<std::string, executors::HostValue> inputs;
-  for (const auto& [key, tensor] : parity::random_inputs(graph, 7, ir::Dim::Env(sizes.begin(), sizes.end()))) {
-    golden.emplace("input/" + key, executors::to_mlx(tensor));
-    inputs[key] = {{tensor}, false};
-  }
-  for (const auto& [key, value] : executor.run(inputs)) {
-    if (!value.is_sequence) golden.emplace("output/" + key, executors::to_mlx(value.items.at(0)));
-    for (size_t i = 0; value.is_sequence && i < value.items.size(); ++i)
-      golden.emplace("output/" + key + "." + std::to_string(i), executors::to_mlx(value.items[i]));
-  }
+  std::map<std::string, std::vector<mx::array>> tensors;
+  for (int step = 0; step < std::max(steps, 1); ++step)
+    record(executor, 7 + static_cast<uint64_t>(step), ir::Dim::Env(sizes.begin(), sizes.end()), tensors);
+  for (const auto& [key, list] : tensors) golden.emplace(key, steps ? mx::stack(list) : list[0]);
   mx::save_safetensors((dir / "golden.safetensors").string(), golden);
   return dir;
 }

@@ -9,8 +9,9 @@
 namespace godwit::testing {
 
 // A fresh folder for one test, with weights.safetensors and golden.safetensors of the module: random inputs and what
-// the MLX executor gives for them.
-std::filesystem::path package_folder(const std::string& name, const ir::Module& module, const std::map<std::string, int64_t>& sizes = {});
+// the MLX executor gives for them. `steps`: so many calls that share state.
+std::filesystem::path package_folder(const std::string& name, const ir::Module& module,
+                                     const std::map<std::string, int64_t>& sizes = {}, int steps = 0);
 
 struct Run {
   int status;

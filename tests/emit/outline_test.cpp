@@ -113,15 +113,18 @@ TEST_P(Layered, GeneratedCodeGivesTheSameNumbers) {
   const auto dir = testing::package_folder(GetParam() ? "anonymous" : "layered", module, {{"B", 3}});
   write_cpp(module, dir / "cpp", {.class_name = "Layers"});
   write_python(module, dir / "python", {.class_name = "Layers"});
-  const testing::Run cpp = testing::build_and_test_cpp(dir);
-  EXPECT_EQ(cpp.status, 0) << cpp.output;
-  EXPECT_NE(cpp.output.find("pooled: largest error"), std::string::npos) << cpp.output;
+  if (GetParam()) {  // the harder of the two; a compiler run is slow
+    const testing::Run cpp = testing::build_and_test_cpp(dir);
+    EXPECT_EQ(cpp.status, 0) << cpp.output;
+    EXPECT_NE(cpp.output.find("pooled: largest error"), std::string::npos) << cpp.output;
+  }
   if (!testing::has_python_mlx()) GTEST_SKIP() << "no Python with mlx: the Python half is not run (GODWIT_PYTHON names one)";
   const testing::Run python = testing::test_python(dir);
   EXPECT_EQ(python.status, 0) << python.output;
   EXPECT_NE(python.output.find("pooled: largest error"), std::string::npos) << python.output;
 }
 
+// Weights under the names of the module tree, and under names that tell nothing.
 INSTANTIATE_TEST_SUITE_P(WeightNames, Layered, ::testing::Bool());
 
 }  // namespace

@@ -32,6 +32,8 @@ std::string cpp_test(const ir::Module& module, const CppNames& names, const Opti
 
 #include "model.h"
 
+namespace mx = mlx::core;
+
 int main(int count, char** arguments) {{
   const std::filesystem::path folder = MODEL_FOLDER;
   const std::filesystem::path weights = count > 1 ? arguments[1] : folder / {1};
@@ -40,8 +42,9 @@ int main(int count, char** arguments) {{
     {0}::{3} model(weights{4});
     const godwit::Weights golden({{recorded}});
     bool passed = true;
-    [[maybe_unused]] auto compare = [&](const char* name, const godwit::array& actual) {{
-      const double error = godwit::relative_error(actual, golden(std::string("output/") + name));
+    [[maybe_unused]] auto compare = [&](const char* name, const godwit::array& actual, int step = -1) {{
+      const godwit::array& expected = golden(std::string("output/") + name);
+      const double error = godwit::relative_error(actual, step < 0 ? expected : mx::take(expected, step, 0));
       passed = passed && error <= {5};
       std::cout << name << ": largest error " << error << (error <= {5} ? "" : "  FAILED") << "\n";
     }};
@@ -51,11 +54,14 @@ int main(int count, char** arguments) {{
   const auto main_graph = module.graphs.find("main");
   if (main_graph != module.graphs.end()) {
     const ir::Graph& graph = main_graph->second;
+    const bool has_steps = options.golden_steps > 0;
     std::vector<std::string> inputs;
     for (const ir::Value* v : graph.inputs) {
       const std::string name = cpp_text("input/" + v->name);
-      inputs.push_back(v->type.sequence ? fmt::format("godwit::Sequence{{golden.list({})}}", name) : fmt::format("golden({})", name));
+      if (v->type.sequence) inputs.push_back(fmt::format("godwit::Sequence{{golden.list({})}}", name));
+      else inputs.push_back(has_steps ? fmt::format("mx::take(golden({}), step, 0)", name) : fmt::format("golden({})", name));
     }
+    if (has_steps) out += fmt::format("    for (int step = 0; step < {}; ++step) {{\n", options.golden_steps);
     out += fmt::format("    const auto outputs = model.forward({});\n", fmt::join(inputs, ", "));
     Namer fields;
     for (size_t i = 0; i < graph.outputs.size(); ++i) {
@@ -63,8 +69,9 @@ int main(int count, char** arguments) {{
       if (graph.outputs[i]->type.sequence)
         out += fmt::format("    for (size_t i = 0; i < {0}.items.size(); ++i) compare(({1} + std::string(\".\") + std::to_string(i)).c_str(), {0}.items[i]);\n",
                            field, cpp_text(graph.output_names[i]));
-      else out += fmt::format("    compare({}, {});\n", cpp_text(graph.output_names[i]), field);
+      else out += fmt::format("    compare({}, {}{});\n", cpp_text(graph.output_names[i]), field, has_steps ? ", step" : "");
     }
+    if (has_steps) out += "    }\n";
   }
   return out + R"(    return passed ? 0 : 1;
   } catch (const std::exception& e) {

@@ -54,16 +54,21 @@ def main():
   const auto main_graph = module.graphs.find("main");
   if (main_graph != module.graphs.end()) {
     const ir::Graph& graph = main_graph->second;
+    const bool has_steps = options.golden_steps > 0;
+    const std::string of_step = has_steps ? "[step]" : "", indent = has_steps ? "        " : "    ";
     std::vector<std::string> inputs;
-    for (const ir::Value* v : graph.inputs)
-      inputs.push_back(fmt::format("{}{}{}", v->type.sequence ? "read_list(golden, " : "golden[", python_text("input/" + v->name), v->type.sequence ? ")" : "]"));
-    out += fmt::format("    outputs = model({})\n", fmt::join(inputs, ", "));
+    for (const ir::Value* v : graph.inputs) {
+      const std::string name = python_text("input/" + v->name);
+      inputs.push_back(v->type.sequence ? fmt::format("read_list(golden, {})", name) : fmt::format("golden[{}]{}", name, of_step));
+    }
+    if (has_steps) out += fmt::format("    for step in range({}):\n", options.golden_steps);
+    out += fmt::format("{}outputs = model({})\n", indent, fmt::join(inputs, ", "));
     for (size_t i = 0; i < graph.outputs.size(); ++i) {
       const std::string value = graph.outputs.size() == 1 ? "outputs" : fmt::format("outputs[{}]", i);
       const std::string name = python_text(graph.output_names[i]), stored = python_text("output/" + graph.output_names[i]);
       if (graph.outputs[i]->type.sequence)
-        out += fmt::format("    for item, expected in zip({}, read_list(golden, {}), strict=True):\n        passed &= compare({}, item, expected)\n", value, stored, name);
-      else out += fmt::format("    passed &= compare({}, {}, golden[{}])\n", name, value, stored);
+        out += fmt::format("{0}for item, expected in zip({1}, read_list(golden, {2}), strict=True):\n{0}    passed &= compare({3}, item, expected)\n", indent, value, stored, name);
+      else out += fmt::format("{}passed &= compare({}, {}, golden[{}]{})\n", indent, name, value, stored, of_step);
     }
   }
   return out + "    return 0 if passed else 1\n\n\nif __name__ == \"__main__\":\n    sys.exit(main())\n";
