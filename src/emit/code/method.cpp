@@ -13,10 +13,18 @@ using ops::Param;
 MethodWriter::MethodWriter(const Program& program, const Block& block, const std::vector<std::string>& fields, int depth,
                            int width)
     : program_(program), block_(block), depth_(depth), width_(width) {
+  count_scopes(block.body);
   for (size_t i = 0; i < block.weights.size(); ++i) values_[block.weights[i]] = fields.at(i);
   for (const std::string& symbol : block.symbols) {
     symbol_parameters_.push_back(namer_.unique(identifier(symbol)));
     symbols_[symbol] = symbol_parameters_.back();
+  }
+}
+
+void MethodWriter::count_scopes(const std::vector<Statement>& body) {
+  for (const Statement& s : body) {
+    if (s.kind == Statement::Kind::node) ++nodes_in_scope_[s.node->scope];
+    for (const auto& region : s.regions) count_scopes(region);
   }
 }
 
@@ -94,7 +102,7 @@ std::string MethodWriter::define_parameter(const ir::Value* v, const std::string
   return name;
 }
 
-// A name from the source where it has one, else the last module that the node belongs to, else the op.
+// A name from the source where it has one, else the module where the node is all that it does, else the op.
 std::string MethodWriter::name_for(const ir::Value* v, const ir::Node* node) {
   std::string wanted;
   auto is_word = [](const std::string& s) {
@@ -103,7 +111,7 @@ std::string MethodWriter::name_for(const ir::Value* v, const ir::Node* node) {
   if (v && is_word(v->name)) wanted = v->name;
   if (wanted.empty() && node) {
     const std::vector<std::string> scope = scope_parts(node->scope);
-    if (scope.size() > block_.scope.size() && is_word(scope.back())) wanted = scope.back();
+    if (nodes_in_scope_[node->scope] == 1 && scope.size() > block_.scope.size() && is_word(scope.back())) wanted = scope.back();
   }
   if (wanted.empty() && node) wanted = node->op;
   std::string lower;

@@ -81,11 +81,13 @@ class MethodWriter {
 
  private:
   std::string argument(const ir::Node& node, const ops::Param& p, size_t& next, bool in_pattern);
+  void count_scopes(const std::vector<Statement>& body);
   void note_sizes(const ir::Value* v, bool replace);
 
   std::string text_;
   int depth_, width_;
   Namer namer_;
+  std::map<std::string, int> nodes_in_scope_;
   std::map<const ir::Value*, std::string> values_;
   std::set<const ir::Value*> used_;
   std::map<std::string, std::string> symbol_sources_;  // symbol -> expression that tells it
