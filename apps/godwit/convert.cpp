@@ -62,6 +62,9 @@ void emit_code(const ir::Module& module, const std::filesystem::path& folder, co
       if (e.name != name) continue;
       found = true;
       emit::Options how;
+      how.class_name = options.output.empty() ? "Model" : std::filesystem::absolute(options.output).lexically_normal().filename().string();
+      const ir::Dim::Env sizes = parse_sizes(options.sizes);
+      how.symbols = {sizes.begin(), sizes.end()};
       how.tolerance = parity::tolerance_for(module.main()).tolerance.scaled;
       // A function file lies in the package itself, code in a folder of its own.
       e.write(module, name == "mlxfn" ? folder : folder / name, how);

@@ -68,8 +68,6 @@ frontends::ImportOptions import_options(const std::vector<std::string>& specs) {
   return options;
 }
 
-namespace {
-
 ir::Dim::Env parse_sizes(const std::vector<std::string>& sizes) {
   ir::Dim::Env env;
   for (const std::string& spec : sizes) {
@@ -80,6 +78,8 @@ ir::Dim::Env parse_sizes(const std::vector<std::string>& sizes) {
   }
   return env;
 }
+
+namespace {
 
 Tensor load_one(const std::string& name, const std::string& path) {
   if (path.ends_with(".npy")) return formats::read_npy(path);

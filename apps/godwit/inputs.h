@@ -20,5 +20,7 @@ frontends::ImportOptions import_options(const std::vector<std::string>& specs);
 std::map<std::string, executors::HostValue> run_inputs(const ir::Graph& graph, const std::vector<std::string>& specs,
                                                        const std::vector<std::string>& sizes, uint64_t seed);
 
+// SYMBOL=N pairs. Throws UsageError.
+ir::Dim::Env parse_sizes(const std::vector<std::string>& sizes);
 
 }  // namespace godwit::app

@@ -1,0 +1,69 @@
+// The library side of godwit/model.h.
+#include "godwit/model.h"
+
+#include <mlx/device.h>
+#include <mlx/stream.h>
+#include <mlx/utils.h>
+
+#include <optional>
+
+#include "base/error.h"
+#include "emit/package.h"
+#include "executors/mlx/executor.h"
+
+namespace godwit {
+
+namespace mx = mlx::core;
+
+namespace {
+
+mx::Device device_of(Model::Device device) {
+  if (device == Model::Device::cpu) return mx::Device::cpu;
+  require<UsageError>(mx::is_available(mx::Device::gpu), "this build of MLX, or this machine, has no GPU");
+  return mx::Device::gpu;
+}
+
+Model::Port port_of(const std::string& name, const ir::Value& value) {
+  require<UsageError>(!value.type.sequence, "{} is a sequence of tensors; godwit::Model takes and gives tensors only", name);
+  Model::Port port{name, value.dtype(), {}};
+  for (const ir::Dim& d : value.shape()) port.shape.push_back(d.str());
+  return port;
+}
+
+}  // namespace
+
+struct Model::Impl {
+  Impl(const std::filesystem::path& package, const Options& options) : device(device_of(options.device)), module(emit::read_package(package)) {
+    mx::StreamContext on(device);  // weights go to the device that the model runs on
+    executor.emplace(module, options.graph);
+    const ir::Graph& graph = executor->graph();
+    for (const ir::Value* v : graph.inputs) inputs.push_back(port_of(v->name, *v));
+    for (size_t i = 0; i < graph.outputs.size(); ++i) outputs.push_back(port_of(graph.output_names[i], *graph.outputs[i]));
+  }
+
+  mx::Device device;
+  ir::Module module;
+  std::optional<executors::MlxExecutor> executor;
+  std::vector<Port> inputs, outputs;
+};
+
+Model::Model(const std::filesystem::path& package) : Model(package, Options{}) {}
+Model::Model(const std::filesystem::path& package, const Options& options) : impl_(std::make_unique<Impl>(package, options)) {}
+Model::~Model() = default;
+Model::Model(Model&&) noexcept = default;
+Model& Model::operator=(Model&&) noexcept = default;
+
+const std::vector<Model::Port>& Model::inputs() const { return impl_->inputs; }
+const std::vector<Model::Port>& Model::outputs() const { return impl_->outputs; }
+void Model::reset() { impl_->executor->reset(); }
+
+Model::Tensors Model::run(const Tensors& inputs) {
+  mx::StreamContext on(impl_->device);
+  std::map<std::string, executors::HostValue> given;
+  for (const auto& [name, tensor] : inputs) given[name] = {{tensor}, false};
+  Tensors out;
+  for (auto& [name, value] : impl_->executor->run(given)) out.emplace(name, std::move(value.items.at(0)));
+  return out;
+}
+
+}  // namespace godwit
