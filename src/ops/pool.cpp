@@ -63,7 +63,7 @@ array folded_axis(const array& x, int axis, int out, int kernel, int stride, int
     s[i] = stride;
     d[i] = dilation;
     // A copy, because MLX's reductions take the strides of a view whose windows overlap for those of a plain array.
-    array view = mx::contiguous(windows(strided(x, axis, 0, pooled_reach(out, kernel, stride, dilation), 1), k, s, d));
+    array view = packed(windows(strided(x, axis, 0, pooled_reach(out, kernel, stride, dilation), 1), k, s, d));
     std::vector<int> last;
     for (size_t a = 0; a < n; ++a) last.push_back(static_cast<int>(2 + n + a));
     return fold == Fold::sum ? mx::sum(view, last) : mx::max(view, last);

@@ -40,7 +40,7 @@ array exact_transform(const array& x, int axis, int n, int columns) {
   auto [c, s] = roots(n, columns);
   array y = mx::astype(fitted(mx::moveaxis(x, axis, -1), n), mx::float64);
   auto part = [&](const array& matrix) { return mx::astype(mx::matmul(y, matrix), mx::float32); };
-  array pairs = mx::contiguous(mx::stack({part(c), part(s)}, -1));
+  array pairs = packed(mx::stack({part(c), part(s)}, -1));
   return mx::moveaxis(mx::squeeze(mx::view(pairs, mx::complex64), -1), -1, axis);
 }
 

@@ -13,6 +13,10 @@ mx::Dtype accumulator(mx::Dtype dtype) {
 
 array widen(const array& x) { return mx::astype(x, accumulator(x.dtype())); }
 
+array packed(const array& x) {
+  return x.is_tracer() ? mx::multiply(x, array(1, x.dtype())) : mx::contiguous(x);
+}
+
 array pad_spatial(const array& x, const Ints& low, const Ints& high, const array& value) {
   const int first = static_cast<int>(x.ndim() - low.size());
   mx::Shape starts(x.ndim(), 0), stops = x.shape();
@@ -54,7 +58,7 @@ array windows(const array& x, const Ints& kernel, const Ints& stride, const Ints
   steps[0] = step * x.shape(1);
   check_volume(shape);
   if (std::find(shape.begin(), shape.end(), 0) != shape.end()) return mx::zeros(shape, x.dtype());
-  return mx::as_strided(mx::contiguous(x), shape, steps, 0);
+  return mx::as_strided(packed(x), shape, steps, 0);
 }
 
 namespace {

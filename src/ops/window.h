@@ -16,6 +16,9 @@ bool on_cpu();
 mx::Dtype accumulator(mx::Dtype dtype);
 array widen(const array& x);
 
+// Row-major without gaps. MLX cannot write its Contiguous to a function file: a traced array is multiplied by one.
+array packed(const array& x);
+
 // x (N, C, spatial...) with `low` and `high` elements of `value` around its last low.size() axes; negative crops.
 array pad_spatial(const array& x, const Ints& low, const Ints& high, const array& value);
 
