@@ -78,7 +78,9 @@ def gaps(summaries):
     rows = [[op, len(models), ", ".join(models)] for op, models in
             sorted(needed.items(), key=lambda item: (-len(item[1]), item[0]))]
     lines = table(["op", "models", "which"], rows) if rows else ["None of the models that were run needs one."]
-    return "\n".join([GAPS_HEAD, *lines, ""])
+    with open(os.path.join(ROOT, "docs", "gaps.in.md")) as file:
+        by_hand = file.read()
+    return "\n".join([GAPS_HEAD, *lines, "", by_hand])
 
 
 def main(argv=None):
