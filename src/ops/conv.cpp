@@ -164,8 +164,10 @@ array fold(const array& x, const Ints& output_size, const Ints& kernel, const In
            const Ints& high, const Ints& dilation) {
   const size_t n = kernel.size();
   int64_t taps = 1, places = 1;
-  for (int k : kernel) taps = std::min<int64_t>(taps * k, x.size() + 1);
-  require<UsageError>(x.ndim() == 3 && taps > 0 && x.shape(1) % taps == 0,
+  require<UsageError>(x.ndim() == 3, "[fold] operand has rank {}, 3 expected", x.ndim());
+  // Products stop growing once they cannot fit the operand any more.
+  for (int k : kernel) taps = std::min<int64_t>(taps * k, int64_t{x.shape(1)} + 1);
+  require<UsageError>(taps > 0 && x.shape(1) % taps == 0,
                       "[fold] {} rows are no multiple of a kernel of {} elements", x.shape(1), taps);
   mx::Shape shape{x.shape(0), static_cast<int>(x.shape(1) / taps)};
   shape.insert(shape.end(), kernel.begin(), kernel.end());
@@ -174,7 +176,7 @@ array fold(const array& x, const Ints& output_size, const Ints& kernel, const In
     const int count = extent(output_size[i], low[i], high[i], kernel[i], stride[i], dilation[i]);
     const int full = pooled_reach(count, kernel[i], stride[i], dilation[i]);
     shape.push_back(count);
-    places = std::min<int64_t>(places * count, x.size() + 1);
+    places = std::min<int64_t>(places * count, int64_t{x.shape(2)} + 1);
     before.push_back(-low[i]);
     after.push_back(output_size[i] + low[i] - full);
   }
