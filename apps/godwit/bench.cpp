@@ -32,13 +32,16 @@ std::string original(const Options& options, const Loaded& loaded) {
 }
 
 void print(const parity::BenchResult& r) {
-  fmt::print("godwit         median {:.3f} ms  p95 {:.3f}  p99 {:.3f}  ({} runs, {} threads, peak {:.0f} MB)\n", r.latency.median_ms,
-             r.latency.p95_ms, r.latency.p99_ms, r.latency.runs, r.threads, static_cast<double>(r.peak_memory_bytes) / 1e6);
+  fmt::print("godwit         median {:.3f} ms  p95 {:.3f}  p99 {:.3f}  ({} runs, {} threads, peak {:.0f} MB)\n",
+             r.latency.median_ms, r.latency.p95_ms, r.latency.p99_ms, r.latency.runs, r.threads,
+             static_cast<double>(r.peak_memory_bytes) / 1e6);
   if (!r.against) return;
   const auto& a = *r.against;
-  fmt::print("{:14} median {:.3f} ms  p95 {:.3f}  p99 {:.3f}  (version {}, peak {:.0f} MB)\nratio          {:.2f} (above 1: godwit is faster)\n",
-             a.name, a.latency.median_ms, a.latency.p95_ms, a.latency.p99_ms, a.version,
-             static_cast<double>(a.peak_memory_bytes) / 1e6, a.ratio);
+  fmt::print(
+      "{:14} median {:.3f} ms  p95 {:.3f}  p99 {:.3f}  (version {}, peak {:.0f} MB)\nratio          {:.2f} (above 1: "
+      "godwit is faster)\n",
+      a.name, a.latency.median_ms, a.latency.p95_ms, a.latency.p99_ms, a.version,
+      static_cast<double>(a.peak_memory_bytes) / 1e6, a.ratio);
 }
 
 int run(const Options& options) {
@@ -53,11 +56,14 @@ int run(const Options& options) {
                         "the original runs in {}, not in {}", peer->name(), options.against);
     peer->set_inputs(with_fixed(loaded.module, inputs));
   }
-  const parity::BenchOptions how{.graph = options.graph, .warmup = options.warmup, .runs = options.runs, .threads = options.threads};
+  const parity::BenchOptions how{
+      .graph = options.graph, .warmup = options.warmup, .runs = options.runs, .threads = options.threads};
   const parity::BenchResult result = parity::bench(loaded.module, inputs, how, peer.get());
   if (!options.report.empty()) parity::write_report(options.report, {options.model, {}, std::nullopt, result});
-  if (options.json) std::cout << parity::to_json(result).dump(2) << "\n";
-  else print(result);
+  if (options.json)
+    std::cout << parity::to_json(result).dump(2) << "\n";
+  else
+    print(result);
   return 0;
 }
 
@@ -65,7 +71,9 @@ int run(const Options& options) {
 
 Verb add_bench(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  CLI::App* verb = app.add_subcommand("bench", "Latency and memory, alone or in turn with the original in its own framework")->alias("benchmark");
+  CLI::App* verb =
+      app.add_subcommand("bench", "Latency and memory, alone or in turn with the original in its own framework")
+          ->alias("benchmark");
   verb->add_option("model", options->model, "A package or a source file")->required();
   verb->add_option("--against", options->against, "torch or onnxruntime: run the original beside it");
   verb->add_option("--reference", options->reference, "The original, where the package's record of it does not hold");
@@ -74,8 +82,12 @@ Verb add_bench(CLI::App& app) {
   verb->add_option("--graph", options->graph, "The graph to measure")->capture_default_str();
   verb->add_option("--device", options->device, "cpu or gpu")->capture_default_str();
   verb->add_option("--threads", options->threads, "Of both sides")->capture_default_str()->check(CLI::Range(1, 4096));
-  verb->add_option("--runs", options->runs, "Measured runs of each side")->capture_default_str()->check(CLI::Range(1, 1000000));
-  verb->add_option("--warmup", options->warmup, "Runs before measuring")->capture_default_str()->check(CLI::Range(0, 1000000));
+  verb->add_option("--runs", options->runs, "Measured runs of each side")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1000000));
+  verb->add_option("--warmup", options->warmup, "Runs before measuring")
+      ->capture_default_str()
+      ->check(CLI::Range(0, 1000000));
   verb->add_option("--report", options->report, "Write a report: .json, .md or .html");
   verb->add_flag("--json", options->json, "One JSON object on stdout");
   return {verb, [options] { return run(*options); }};

@@ -42,7 +42,8 @@ void rewrite(ir::Module& module, const Options& options) {
     for (const passes::Pass& p : passes::pipeline()) known = known || p.name == options.dump_after;
     std::vector<std::string_view> names;
     for (const passes::Pass& p : passes::pipeline()) names.push_back(p.name);
-    require<UsageError>(known, "there is no pass called {}; the passes are: {}", options.dump_after, fmt::join(names, ", "));
+    require<UsageError>(known, "there is no pass called {}; the passes are: {}", options.dump_after,
+                        fmt::join(names, ", "));
   }
   passes::optimize(module, [&](const passes::Pass& pass, const ir::Graph& graph) {
     if (pass.name == options.dump_after) std::cerr << ir::print(graph);
@@ -62,7 +63,9 @@ void emit_code(const ir::Module& module, const std::filesystem::path& folder, co
       if (e.name != name) continue;
       found = true;
       emit::Options how;
-      how.class_name = options.output.empty() ? "Model" : std::filesystem::absolute(options.output).lexically_normal().filename().string();
+      how.class_name = options.output.empty()
+                           ? "Model"
+                           : std::filesystem::absolute(options.output).lexically_normal().filename().string();
       const ir::Dim::Env sizes = parse_sizes(options.sizes);
       how.symbols = {sizes.begin(), sizes.end()};
       how.tolerance = parity::tolerance_for(module.main()).tolerance.scaled;
@@ -95,7 +98,8 @@ void prove(const ir::Module& module, const std::filesystem::path& folder, const 
   }
   if (options.benchmark) {
     reference.set_inputs(with_fixed(module, inputs));
-    report.measurement = parity::bench(module, inputs, {.graph = "main", .warmup = 10, .runs = 100, .threads = options.threads}, &reference);
+    report.measurement = parity::bench(
+        module, inputs, {.graph = "main", .warmup = 10, .runs = 100, .threads = options.threads}, &reference);
     outcome.answer["benchmark"] = parity::to_json(*report.measurement);
   }
   if (!options.report.empty()) parity::write_report(options.report, report);
@@ -143,8 +147,9 @@ int run(const Options& options) {
   } else {
     const auto& a = outcome.answer;
     for (const auto& w : a["warnings"]) fmt::print(stderr, "warning: {}\n", w.get<std::string>());
-    fmt::print("{}: {} nodes, {} after passes, {} parameters, {:.1f} s\n", options.output, a["nodes_before"].get<size_t>(),
-               a["nodes_after"].get<size_t>(), a["parameters"].get<int64_t>(), a["seconds"].get<double>());
+    fmt::print("{}: {} nodes, {} after passes, {} parameters, {:.1f} s\n", options.output,
+               a["nodes_before"].get<size_t>(), a["nodes_after"].get<size_t>(), a["parameters"].get<int64_t>(),
+               a["seconds"].get<double>());
     if (a.contains("validation"))
       fmt::print("{}: largest error {} of the output's scale\n", outcome.passed ? "validated" : "VALIDATION FAILED",
                  a["validation"]["max_error"].dump());
@@ -163,8 +168,10 @@ Verb add_convert(CLI::App& app) {
   verb->add_option("--input", options->inputs, "NAME=SHAPE[:DTYPE], e.g. x=B,3,224,224, or NAME=VALUE for a scalar");
   verb->add_option("--dtype", options->dtype, "float32, float16 or bfloat16")->capture_default_str();
   verb->add_option("--quantize", options->quantize, "8, 4 or mixed");
-  verb->add_option("--emit", options->emit, "cpp, python, mlxfn: code and function files beside the package")->delimiter(',');
-  verb->add_flag("--validate", options->validate, "Compare with the original, and keep its inputs and outputs as the golden");
+  verb->add_option("--emit", options->emit, "cpp, python, mlxfn: code and function files beside the package")
+      ->delimiter(',');
+  verb->add_flag("--validate", options->validate,
+                 "Compare with the original, and keep its inputs and outputs as the golden");
   verb->add_flag("--benchmark", options->benchmark, "Measure beside the original");
   verb->add_option("--size", options->sizes, "SYMBOL=N: a symbolic dimension of random inputs (default 2)");
   verb->add_option("--threads", options->threads, "For --benchmark")->capture_default_str();

@@ -29,15 +29,20 @@ double matmul_speed() {
     const auto start = std::chrono::steady_clock::now();
     auto c = mx::matmul(a, b, mx::Device::cpu);
     mx::eval(c);
-    best = std::max(best, 2 * 0.134217728 / std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+    best = std::max(best,
+                    2 * 0.134217728 / std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   }
   return best;
 }
 
 nlohmann::json doctor_report() {
   const bool gpu = mx::is_available(mx::Device::gpu);
-  return {{"version", GODWIT_VERSION}, {"mlx", mx::version()}, {"threads", std::thread::hardware_concurrency()},
-          {"gpu", gpu}, {"cpu_matmul_gflops", matmul_speed()}, {"ops", ops::all().size()}};
+  return {{"version", GODWIT_VERSION},
+          {"mlx", mx::version()},
+          {"threads", std::thread::hardware_concurrency()},
+          {"gpu", gpu},
+          {"cpu_matmul_gflops", matmul_speed()},
+          {"ops", ops::all().size()}};
 }
 
 const char* kind_name(ops::Param::Kind kind) {
@@ -72,10 +77,12 @@ Verb add_doctor(CLI::App& app) {
               return 0;
             }
             const double speed = r["cpu_matmul_gflops"];
-            fmt::print("godwit {}, MLX {}, {} ops\nthreads      {}\nGPU          {}\nCPU matmul   {:.0f} GFLOP/s (float32, 512 x 512){}\n",
-                       GODWIT_VERSION, mx::version(), ops::all().size(), r["threads"].get<unsigned>(),
-                       r["gpu"].get<bool>() ? "yes" : "no", speed,
-                       speed < 10 ? "\n  slow: MLX uses its reference BLAS; install OpenBLAS and build again" : "");
+            fmt::print(
+                "godwit {}, MLX {}, {} ops\nthreads      {}\nGPU          {}\nCPU matmul   {:.0f} GFLOP/s (float32, "
+                "512 x 512){}\n",
+                GODWIT_VERSION, mx::version(), ops::all().size(), r["threads"].get<unsigned>(),
+                r["gpu"].get<bool>() ? "yes" : "no", speed,
+                speed < 10 ? "\n  slow: MLX uses its reference BLAS; install OpenBLAS and build again" : "");
             return 0;
           }};
 }
@@ -84,21 +91,24 @@ Verb add_ops(CLI::App& app) {
   auto json = std::make_shared<bool>(false);
   CLI::App* verb = app.add_subcommand("ops", "The op table: every op with its parameters");
   verb->add_flag("--json", *json, "One JSON array on stdout");
-  return {verb, [json] {
-            auto list = nlohmann::json::array();
-            for (const ops::Op* op : ops::all()) {
-              auto params = nlohmann::json::array();
-              std::string line;
-              for (const ops::Param& p : op->params) {
-                params.push_back({{"name", p.name}, {"kind", kind_name(p.kind)}, {"default", p.fallback ? ir::str(*p.fallback) : ""}});
-                line += fmt::format("  {}: {}{}", p.name, kind_name(p.kind), p.fallback ? " = " + ir::str(*p.fallback) : "");
-              }
-              list.push_back({{"name", op->name}, {"params", params}});
-              if (!*json) fmt::print("{:22}{}\n", op->name, line);
-            }
-            if (*json) std::cout << list.dump(1) << "\n";
-            return 0;
-          }};
+  return {
+      verb, [json] {
+        auto list = nlohmann::json::array();
+        for (const ops::Op* op : ops::all()) {
+          auto params = nlohmann::json::array();
+          std::string line;
+          for (const ops::Param& p : op->params) {
+            params.push_back(
+                {{"name", p.name}, {"kind", kind_name(p.kind)}, {"default", p.fallback ? ir::str(*p.fallback) : ""}});
+            line +=
+                fmt::format("  {}: {}{}", p.name, kind_name(p.kind), p.fallback ? " = " + ir::str(*p.fallback) : "");
+          }
+          list.push_back({{"name", op->name}, {"params", params}});
+          if (!*json) fmt::print("{:22}{}\n", op->name, line);
+        }
+        if (*json) std::cout << list.dump(1) << "\n";
+        return 0;
+      }};
 }
 
 }  // namespace godwit::app

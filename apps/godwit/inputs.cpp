@@ -119,12 +119,14 @@ std::map<std::string, executors::HostValue> run_inputs(const ir::Graph& graph, c
   for (const ir::Value* input : graph.inputs) {
     names.insert(input->name);
     auto text = texts.find(input->name);
-    if (text != texts.end() && text->second != "random") out[input->name] = {{given_value(*input, text->second)}, false};
+    if (text != texts.end() && text->second != "random")
+      out[input->name] = {{given_value(*input, text->second)}, false};
     if (auto given = out.find(input->name); given != out.end() && given->second.items.size() == 1)
       learn_symbols(*input, given->second.items[0], env);
   }
   for (const auto& [name, text] : texts)
-    require<UsageError>(names.contains(name), "the model has no input called {}; it has: {}", name, fmt::join(names, ", "));
+    require<UsageError>(names.contains(name), "the model has no input called {}; it has: {}", name,
+                        fmt::join(names, ", "));
   if (out.size() < graph.inputs.size())
     for (auto& [name, tensor] : parity::random_inputs(graph, seed, env))
       if (!out.contains(name)) out[name] = {{std::move(tensor)}, false};

@@ -26,7 +26,8 @@ nlohmann::json values_json(const std::vector<ir::Value*>& values, const std::vec
     nlohmann::json shape = nullptr;
     if (values[i]->type.shape) {
       shape = nlohmann::json::array();
-      for (const ir::Dim& d : *values[i]->type.shape) d.is_known() ? shape.push_back(d.value()) : shape.push_back(d.str());
+      for (const ir::Dim& d : *values[i]->type.shape)
+        d.is_known() ? shape.push_back(d.value()) : shape.push_back(d.str());
     }
     list.push_back({{"name", names.empty() ? values[i]->name : names[i]},
                     {"dtype", long_name(values[i]->dtype())},
@@ -44,8 +45,11 @@ nlohmann::json graph_json(const ir::Graph& graph, nlohmann::json& ops) {
   });
   auto states = nlohmann::json::array();
   for (const ir::State& s : graph.states) states.push_back({{"name", s.name}, {"type", ir::str(s.before->type)}});
-  return {{"name", graph.name}, {"nodes", nodes}, {"inputs", values_json(graph.inputs, {})},
-          {"outputs", values_json(graph.outputs, graph.output_names)}, {"states", states}};
+  return {{"name", graph.name},
+          {"nodes", nodes},
+          {"inputs", values_json(graph.inputs, {})},
+          {"outputs", values_json(graph.outputs, graph.output_names)},
+          {"states", states}};
 }
 
 nlohmann::json weights_json(const ir::Module& module) {
@@ -56,16 +60,22 @@ nlohmann::json weights_json(const ir::Module& module) {
 }
 
 nlohmann::json report(const Loaded& loaded) {
-  nlohmann::json ops = nlohmann::json::object(), unsupported = nlohmann::json::object(), places = nlohmann::json::object();
+  nlohmann::json ops = nlohmann::json::object(), unsupported = nlohmann::json::object(),
+                 places = nlohmann::json::object();
   auto graphs = nlohmann::json::array();
   for (const auto& [name, graph] : loaded.module.graphs) graphs.push_back(graph_json(graph, ops));
   for (const auto& op : frontends::unsupported_ops(loaded.module)) {
     unsupported[op.name] = op.count;
     places[op.name] = op.places;
   }
-  nlohmann::json out{{"format", loaded.format}, {"graphs", graphs}, {"ops", ops}, {"unsupported", unsupported},
-                     {"unsupported_places", places}, {"parameters", parameter_count(loaded.module)},
-                     {"source_nodes", loaded.source_nodes}, {"weights", weights_json(loaded.module)},
+  nlohmann::json out{{"format", loaded.format},
+                     {"graphs", graphs},
+                     {"ops", ops},
+                     {"unsupported", unsupported},
+                     {"unsupported_places", places},
+                     {"parameters", parameter_count(loaded.module)},
+                     {"source_nodes", loaded.source_nodes},
+                     {"weights", weights_json(loaded.module)},
                      {"warnings", loaded.warnings}};
   out["inputs"] = graphs.empty() ? nlohmann::json::array() : graphs.front()["inputs"];
   out["outputs"] = graphs.empty() ? nlohmann::json::array() : graphs.front()["outputs"];
@@ -87,7 +97,8 @@ void print_text(const nlohmann::json& r) {
   for (const auto& g : r["graphs"]) {
     fmt::print("\ngraph {} ({} nodes)\n", g["name"].get<std::string>(), g["nodes"].get<size_t>());
     for (const auto& v : g["inputs"]) fmt::print("  input   {}: {}\n", v["name"].get<std::string>(), shape_text(v));
-    for (const auto& s : g["states"]) fmt::print("  state   {}: {}\n", s["name"].get<std::string>(), s["type"].get<std::string>());
+    for (const auto& s : g["states"])
+      fmt::print("  state   {}: {}\n", s["name"].get<std::string>(), s["type"].get<std::string>());
     for (const auto& v : g["outputs"]) fmt::print("  output  {}: {}\n", v["name"].get<std::string>(), shape_text(v));
   }
   std::vector<std::pair<int, std::string>> ops;
@@ -101,7 +112,8 @@ void print_text(const nlohmann::json& r) {
   }
   if (!r["unsupported"].empty()) fmt::print("\nnot supported\n");
   for (const auto& [name, count] : r["unsupported"].items())
-    fmt::print("  {:6} {}  ({})\n", count.get<int>(), name, fmt::join(r["unsupported_places"][name].get<std::vector<std::string>>(), ", "));
+    fmt::print("  {:6} {}  ({})\n", count.get<int>(), name,
+               fmt::join(r["unsupported_places"][name].get<std::vector<std::string>>(), ", "));
   for (const auto& w : r["warnings"]) fmt::print("\nwarning: {}\n", w.get<std::string>());
 }
 
@@ -109,8 +121,11 @@ void print_text(const nlohmann::json& r) {
 
 Verb add_inspect(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  CLI::App* verb = app.add_subcommand("inspect", "What a model holds: graphs, ops with counts, unsupported ops, weights")->alias("analyze");
-  verb->add_option("model", options->model, "A .onnx, TorchScript .pt, .pt2 or .safetensors file, or a package")->required();
+  CLI::App* verb =
+      app.add_subcommand("inspect", "What a model holds: graphs, ops with counts, unsupported ops, weights")
+          ->alias("analyze");
+  verb->add_option("model", options->model, "A .onnx, TorchScript .pt, .pt2 or .safetensors file, or a package")
+      ->required();
   verb->add_option("--input", options->inputs, "NAME=SHAPE[:DTYPE], e.g. x=B,3,224,224, or NAME=VALUE for a scalar");
   verb->add_flag("--json", options->json, "One JSON object on stdout");
   verb->add_flag("--graph", options->graph, "Print the graphs as text, as they are imported");

@@ -32,10 +32,13 @@ int main(int argc, char** argv) {
       "godwit");
   app.set_version_flag("--version", GODWIT_VERSION);
   app.require_subcommand(1);
-  app.footer("Exit codes: 0 all that was asked passed, 1 a comparison failed, 2 the request or the file is at fault,\n"
-             "3 a fault of godwit itself.");
+  app.footer(
+      "Exit codes: 0 all that was asked passed, 1 a comparison failed, 2 the request or the file is at fault,\n"
+      "3 a fault of godwit itself.");
   std::vector<app::Verb> verbs;
-  for (auto add : {app::add_inspect, app::add_convert, app::add_validate, app::add_bench, app::add_run, app::add_doctor, app::add_ops}) verbs.push_back(add(app));
+  for (auto add : {app::add_inspect, app::add_convert, app::add_validate, app::add_bench, app::add_run, app::add_doctor,
+                   app::add_ops})
+    verbs.push_back(add(app));
   try {
     app.parse(argc, argv);
     for (const app::Verb& verb : verbs)

@@ -46,8 +46,9 @@ std::string describe(const parity::ValidateResult& result) {
     out += fmt::format("  {:30} max_abs {:.3g}  cosine {:.9f}  {}\n", c.name, c.max_abs, c.cosine,
                        c.passed ? "" : c.reason);
   if (result.first_divergence)
-    out += fmt::format("first node over the tolerance: {} ({}, {}): {:.3g}\n", result.first_divergence->name,
-                       result.first_divergence->op, result.first_divergence->place, result.first_divergence->scaled_error);
+    out +=
+        fmt::format("first node over the tolerance: {} ({}, {}): {:.3g}\n", result.first_divergence->name,
+                    result.first_divergence->op, result.first_divergence->place, result.first_divergence->scaled_error);
   return out;
 }
 

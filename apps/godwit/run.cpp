@@ -27,7 +27,8 @@ struct Options {
 std::map<std::string, Tensor> flat(const std::map<std::string, executors::HostValue>& values) {
   std::map<std::string, Tensor> out;
   for (const auto& [name, value] : values)
-    for (size_t i = 0; i < value.items.size(); ++i) out[value.is_sequence ? fmt::format("{}.{}", name, i) : name] = value.items[i];
+    for (size_t i = 0; i < value.items.size(); ++i)
+      out[value.is_sequence ? fmt::format("{}.{}", name, i) : name] = value.items[i];
   return out;
 }
 
@@ -48,7 +49,8 @@ nlohmann::json summary(const Tensor& t) {
 }
 
 int run(const Options& options) {
-  require<UsageError>(options.executor == "mlx", "there is no executor called {}; this build has: mlx", options.executor);
+  require<UsageError>(options.executor == "mlx", "there is no executor called {}; this build has: mlx",
+                      options.executor);
   use_device(options.device);
   const Loaded loaded = load_to_run(options.model);
   executors::MlxExecutor executor(loaded.module, options.graph);
@@ -60,14 +62,21 @@ int run(const Options& options) {
   nlohmann::json tensors = nlohmann::json::object();
   for (const auto& [name, tensor] : outputs) tensors[name] = summary(tensor);
   if (options.json) {
-    std::cout << nlohmann::json{{"executor", options.executor}, {"device", options.device}, {"fallbacks", nlohmann::json::array()},
-                                {"ms", ms}, {"outputs", tensors}}.dump(2) << "\n";
+    std::cout << nlohmann::json{{"executor", options.executor},
+                                {"device", options.device},
+                                {"fallbacks", nlohmann::json::array()},
+                                {"ms", ms},
+                                {"outputs", tensors}}
+                     .dump(2)
+              << "\n";
     return 0;
   }
   for (const auto& [name, s] : tensors.items()) {
-    fmt::print("{}: {}[{}]", name, s["dtype"].get<std::string>(), fmt::join(s["shape"].get<std::vector<int64_t>>(), ", "));
+    fmt::print("{}: {}[{}]", name, s["dtype"].get<std::string>(),
+               fmt::join(s["shape"].get<std::vector<int64_t>>(), ", "));
     if (s.contains("mean"))
-      fmt::print("  min {:.6g}  max {:.6g}  mean {:.6g}", s["min"].get<double>(), s["max"].get<double>(), s["mean"].get<double>());
+      fmt::print("  min {:.6g}  max {:.6g}  mean {:.6g}", s["min"].get<double>(), s["max"].get<double>(),
+                 s["mean"].get<double>());
     fmt::print("\n");
   }
   return 0;
@@ -79,9 +88,10 @@ Verb add_run(CLI::App& app) {
   auto options = std::make_shared<Options>();
   CLI::App* verb = app.add_subcommand("run", "Run a package, or a model straight from its source file");
   verb->add_option("model", options->model, "A package or a source file")->required();
-  verb->add_option("--input", options->inputs,
-                   "NAME=FILE.npy, NAME=FILE.safetensors, NAME=NUMBER, NAME=random, or one FILE.safetensors with all inputs;\n"
-                   "inputs that are not named are random");
+  verb->add_option(
+      "--input", options->inputs,
+      "NAME=FILE.npy, NAME=FILE.safetensors, NAME=NUMBER, NAME=random, or one FILE.safetensors with all inputs;\n"
+      "inputs that are not named are random");
   verb->add_option("--size", options->sizes, "SYMBOL=N: a symbolic dimension of random inputs (default 2)");
   verb->add_option("-o,--output", options->output, "Write the outputs to this .safetensors file");
   verb->add_option("--graph", options->graph, "The graph to run")->capture_default_str();

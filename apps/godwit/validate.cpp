@@ -48,8 +48,10 @@ int run(const Options& options) {
   if (options.rtol >= 0) how.rtol = options.rtol;
   const parity::ValidateResult result = parity::validate(loaded.module, goldens(options, loaded.module), how);
   if (!options.report.empty()) parity::write_report(options.report, {options.model, {}, result, std::nullopt});
-  if (options.json) std::cout << parity::to_json(result).dump(2) << "\n";
-  else std::cout << describe(result);
+  if (options.json)
+    std::cout << parity::to_json(result).dump(2) << "\n";
+  else
+    std::cout << describe(result);
   return result.passed ? 0 : 1;
 }
 
@@ -57,16 +59,19 @@ int run(const Options& options) {
 
 Verb add_validate(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  CLI::App* verb = app.add_subcommand("validate", "Compare a package with its original, or with recorded inputs and outputs");
+  CLI::App* verb =
+      app.add_subcommand("validate", "Compare a package with its original, or with recorded inputs and outputs");
   verb->add_option("model", options->model, "A package or a source file")->required();
   verb->add_option("--reference", options->reference, "The original: runs in its own framework (onnxruntime, PyTorch)");
   verb->add_option("--golden", options->golden, "A .safetensors file with input/NAME and output/NAME");
-  verb->add_option("--inputs", options->inputs, "A .safetensors file with the inputs for --reference (default: random)");
+  verb->add_option("--inputs", options->inputs,
+                   "A .safetensors file with the inputs for --reference (default: random)");
   verb->add_option("--size", options->sizes, "SYMBOL=N: a symbolic dimension of random inputs (default 2)");
   verb->add_option("--graph", options->graph, "The graph to compare")->capture_default_str();
   verb->add_option("--device", options->device, "cpu or gpu")->capture_default_str();
   verb->add_flag("--layers", options->layers, "Compare node by node and name the first one over the tolerance");
-  verb->add_option("--atol", options->atol, "Absolute tolerance (default: by dtype and depth, a share of the output's scale)");
+  verb->add_option("--atol", options->atol,
+                   "Absolute tolerance (default: by dtype and depth, a share of the output's scale)");
   verb->add_option("--rtol", options->rtol, "Relative tolerance");
   verb->add_option("--report", options->report, "Write a report: .json, .md or .html");
   verb->add_flag("--json", options->json, "One JSON object on stdout");

@@ -16,9 +16,9 @@ namespace godwit {
 struct Tensor {
   DType dtype = DType::f32;
   std::vector<int64_t> shape;
-  std::vector<int64_t> strides;        // in elements; empty means row-major contiguous
-  std::shared_ptr<const void> owner;   // keeps `data` alive; null for borrowed bytes
-  const std::byte* data = nullptr;     // first element of the view
+  std::vector<int64_t> strides;       // in elements; empty means row-major contiguous
+  std::shared_ptr<const void> owner;  // keeps `data` alive; null for borrowed bytes
+  const std::byte* data = nullptr;    // first element of the view
 
   // New, zeroed, contiguous.
   static Tensor zeros(DType dtype, std::vector<int64_t> shape);
@@ -30,7 +30,7 @@ struct Tensor {
   static Tensor scalar(DType dtype, double value);
   static Tensor ints(const std::vector<int64_t>& values);  // i64[n]
 
-  int64_t size() const;    // number of elements
+  int64_t size() const;  // number of elements
   size_t nbytes() const { return static_cast<size_t>(size()) * item_size(dtype); }
   bool is_contiguous() const;
   Tensor contiguous() const;  // itself where it already is

@@ -69,7 +69,8 @@ void AtomicOutput::create(Kind kind) {
     if (kind == Kind::file) ::close(made);
     lock_ = ::open(partial_.c_str(), O_RDONLY | O_CLOEXEC);
     // Another process may have taken it for a stale one before it was locked: then there is nothing left here.
-    struct stat held {}, found {};
+    struct stat held {
+    }, found{};
     if (lock_ >= 0 && ::flock(lock_, LOCK_EX | LOCK_NB) == 0 && ::fstat(lock_, &held) == 0 &&
         ::stat(partial_.c_str(), &found) == 0 && held.st_ino == found.st_ino)
       return;

@@ -59,12 +59,9 @@ std::optional<DType> parse_dtype(std::string_view text) {
 bool is_float(DType d) { return d >= DType::f16 && d <= DType::f64; }
 bool is_complex(DType d) { return d == DType::c64 || d == DType::c128; }
 bool is_small_float(DType d) { return d >= DType::f8e4m3fn && d <= DType::f6e3m2; }
-bool is_integer(DType d) {
-  return (d >= DType::u8 && d <= DType::i64) || (d >= DType::i4 && d <= DType::u2);
-}
+bool is_integer(DType d) { return (d >= DType::u8 && d <= DType::i64) || (d >= DType::i4 && d <= DType::u2); }
 bool is_signed_integer(DType d) {
-  return d == DType::i8 || d == DType::i16 || d == DType::i32 || d == DType::i64 || d == DType::i4 ||
-         d == DType::i2;
+  return d == DType::i8 || d == DType::i16 || d == DType::i32 || d == DType::i64 || d == DType::i4 || d == DType::i2;
 }
 
 }  // namespace godwit

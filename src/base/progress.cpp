@@ -13,13 +13,20 @@ namespace {
 using Clock = std::chrono::steady_clock;
 std::atomic<bool> silenced{false};
 
-double seconds_between(Clock::time_point a, Clock::time_point b) { return std::chrono::duration<double>(b - a).count(); }
+double seconds_between(Clock::time_point a, Clock::time_point b) {
+  return std::chrono::duration<double>(b - a).count();
+}
 
 }  // namespace
 
 Progress::Progress(std::string what, uint64_t total, std::string unit_name, uint64_t unit)
-    : what_(std::move(what)), unit_name_(std::move(unit_name)), total_(total), unit_(std::max<uint64_t>(unit, 1)),
-      is_shown_(!silenced && ::isatty(STDERR_FILENO)), start_(Clock::now()), last_(start_) {}
+    : what_(std::move(what)),
+      unit_name_(std::move(unit_name)),
+      total_(total),
+      unit_(std::max<uint64_t>(unit, 1)),
+      is_shown_(!silenced && ::isatty(STDERR_FILENO)),
+      start_(Clock::now()),
+      last_(start_) {}
 
 Progress::~Progress() {
   if (is_drawn_) std::fputs("\r\x1b[K", stderr);
@@ -44,7 +51,8 @@ std::string progress_line(const std::string& what, uint64_t done, uint64_t total
   constexpr size_t width = 24;
   double part = total == 0 ? 1.0 : std::min(1.0, static_cast<double>(done) / static_cast<double>(total));
   auto filled = static_cast<size_t>(part * width);
-  std::string bar = std::string(filled, '=') + (filled < width ? ">" : "") + std::string(width - std::min(width, filled + 1), ' ');
+  std::string bar =
+      std::string(filled, '=') + (filled < width ? ">" : "") + std::string(width - std::min(width, filled + 1), ' ');
   std::string line = fmt::format("{}  [{}] {:3.0f} %  {} of {}{}{}", what, bar, part * 100, done / unit, total / unit,
                                  unit_name.empty() ? "" : " ", unit_name);
   if (part > 0.02 && part < 1) line += fmt::format("  {:.0f} s left", seconds / part - seconds);

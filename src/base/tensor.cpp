@@ -51,8 +51,12 @@ Tensor scalar_of(DType dtype, T value) {
 Tensor Tensor::scalar(DType dtype, double v) {
   switch (dtype) {
     case DType::boolean: return scalar_of<uint8_t>(dtype, v != 0);
-    case DType::u8: case DType::u4: case DType::u2: return scalar_of(dtype, static_cast<uint8_t>(v));
-    case DType::i8: case DType::i4: case DType::i2: return scalar_of(dtype, static_cast<int8_t>(v));
+    case DType::u8:
+    case DType::u4:
+    case DType::u2: return scalar_of(dtype, static_cast<uint8_t>(v));
+    case DType::i8:
+    case DType::i4:
+    case DType::i2: return scalar_of(dtype, static_cast<int8_t>(v));
     case DType::u16: return scalar_of(dtype, static_cast<uint16_t>(v));
     case DType::i16: return scalar_of(dtype, static_cast<int16_t>(v));
     case DType::u32: return scalar_of(dtype, static_cast<uint32_t>(v));
@@ -149,16 +153,23 @@ double Tensor::number(int64_t i) const {
 
 int64_t Tensor::integer(int64_t i) const {
   switch (dtype) {
-    case DType::boolean: case DType::u8: case DType::u4: case DType::u2: return load<uint8_t>(*this, i);
-    case DType::i8: case DType::i4: case DType::i2: return load<int8_t>(*this, i);
+    case DType::boolean:
+    case DType::u8:
+    case DType::u4:
+    case DType::u2: return load<uint8_t>(*this, i);
+    case DType::i8:
+    case DType::i4:
+    case DType::i2: return load<int8_t>(*this, i);
     case DType::u16: return load<uint16_t>(*this, i);
     case DType::i16: return load<int16_t>(*this, i);
     case DType::u32: return load<uint32_t>(*this, i);
     case DType::i32: return load<int32_t>(*this, i);
     case DType::u64: return static_cast<int64_t>(load<uint64_t>(*this, i));
     case DType::i64: return load<int64_t>(*this, i);
-    case DType::f16: case DType::bf16: case DType::f32: case DType::f64:
-      return static_cast<int64_t>(number(i));
+    case DType::f16:
+    case DType::bf16:
+    case DType::f32:
+    case DType::f64: return static_cast<int64_t>(number(i));
     default: raise<InternalError>("no number in a tensor of type {}", name(dtype));
   }
 }

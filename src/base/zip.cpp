@@ -78,8 +78,8 @@ Directory read_directory(const Reader& in, const std::string& name) {
                      kMaxEntries);
   require<FileError>(d.offset <= d.limit && d.size <= d.limit - d.offset,
                      "{}: damaged zip: central directory lies outside the file", name);
-  require<FileError>(d.entries <= d.size / kCentralSize, "{}: damaged zip: {} entries in a directory of {} bytes",
-                     name, d.entries, d.size);
+  require<FileError>(d.entries <= d.size / kCentralSize, "{}: damaged zip: {} entries in a directory of {} bytes", name,
+                     d.entries, d.size);
   return d;
 }
 
@@ -120,8 +120,8 @@ void read_zip64(const Reader& in, uint64_t at, uint64_t size, ZipArchive::Entry&
 // Where an entry's bytes begin: after its local header, whose name and extra field may differ in length.
 uint64_t data_offset(const Reader& in, const ZipArchive::Entry& entry, const std::string& name) {
   in.check(entry.header_offset, kLocalSize);
-  require<FileError>(in.at<uint32_t>(entry.header_offset) == kLocalHeader,
-                     "{}: damaged zip: no local header for {}", name, entry.name);
+  require<FileError>(in.at<uint32_t>(entry.header_offset) == kLocalHeader, "{}: damaged zip: no local header for {}",
+                     name, entry.name);
   const uint64_t names = in.at<uint16_t>(entry.header_offset + 26);
   const uint64_t extras = in.at<uint16_t>(entry.header_offset + 28);
   return entry.header_offset + kLocalSize + names + extras;
@@ -144,8 +144,8 @@ void check_overlaps(const Reader& in, const std::vector<ZipArchive::Entry>& entr
   }
 }
 
-std::shared_ptr<std::vector<std::byte>> inflate_entry(std::span<const std::byte> packed,
-                                                      const ZipArchive::Entry& entry, const std::string& name) {
+std::shared_ptr<std::vector<std::byte>> inflate_entry(std::span<const std::byte> packed, const ZipArchive::Entry& entry,
+                                                      const std::string& name) {
   constexpr uint64_t kLimit = std::numeric_limits<uInt>::max();
   require<FileError>(packed.size() < kLimit && entry.size < kLimit, "{}: deflated entry {} is too large", name,
                      entry.name);

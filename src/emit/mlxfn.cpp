@@ -21,8 +21,8 @@ mx::array zeros_like(const ir::Value& value, const ir::Dim::Env& sizes) {
   mx::Shape shape;
   for (const ir::Dim& d : value.shape()) {
     auto size = d.try_eval(sizes);
-    require<UsageError>(size.has_value(), "[mlxfn] {} is {}: a function file has fixed shapes, give a size for {}", value.name,
-                        ir::str(value.type), d.str());
+    require<UsageError>(size.has_value(), "[mlxfn] {} is {}: a function file has fixed shapes, give a size for {}",
+                        value.name, ir::str(value.type), d.str());
     shape.push_back(static_cast<int32_t>(*size));
   }
   return mx::zeros(shape, ops::mlx_dtype(value.dtype()));
@@ -32,15 +32,16 @@ void refuse_host_work(const ir::Graph& graph) {
   for (const ir::Value* v : graph.inputs)
     require<UsageError>(!v->type.sequence, "[mlxfn] input {} is a sequence; function files take arrays only", v->name);
   for (size_t i = 0; i < graph.outputs.size(); ++i)
-    require<UsageError>(!graph.outputs[i]->type.sequence, "[mlxfn] output {} is a sequence; function files give arrays only",
-                        graph.output_names[i]);
+    require<UsageError>(!graph.outputs[i]->type.sequence,
+                        "[mlxfn] output {} is a sequence; function files give arrays only", graph.output_names[i]);
   ir::for_each_node(graph, [](const ir::Node& node, const ir::Graph&) {
     require<UsageError>(node.op != "if" && node.op != "loop" && node.op != "bind" && node.op != "check",
                         "[mlxfn] {} depends on the data of a run, which a function file cannot hold", describe(node));
   });
 }
 
-void write_graph(const ir::Module& module, const ir::Graph& graph, const std::filesystem::path& file, const Options& options) {
+void write_graph(const ir::Module& module, const ir::Graph& graph, const std::filesystem::path& file,
+                 const Options& options) {
   refuse_host_work(graph);
   const ir::Dim::Env sizes(options.symbols.begin(), options.symbols.end());
   std::vector<mx::array> arguments;

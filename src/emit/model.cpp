@@ -24,7 +24,8 @@ mx::Device device_of(Model::Device device) {
 }
 
 Model::Port port_of(const std::string& name, const ir::Value& value) {
-  require<UsageError>(!value.type.sequence, "{} is a sequence of tensors; godwit::Model takes and gives tensors only", name);
+  require<UsageError>(!value.type.sequence, "{} is a sequence of tensors; godwit::Model takes and gives tensors only",
+                      name);
   Model::Port port{name, value.dtype(), {}};
   for (const ir::Dim& d : value.shape()) port.shape.push_back(d.str());
   return port;
@@ -33,12 +34,14 @@ Model::Port port_of(const std::string& name, const ir::Value& value) {
 }  // namespace
 
 struct Model::Impl {
-  Impl(const std::filesystem::path& package, const Options& options) : device(device_of(options.device)), module(emit::read_package(package)) {
+  Impl(const std::filesystem::path& package, const Options& options)
+      : device(device_of(options.device)), module(emit::read_package(package)) {
     mx::StreamContext on(device);  // weights go to the device that the model runs on
     executor.emplace(module, options.graph);
     const ir::Graph& graph = executor->graph();
     for (const ir::Value* v : graph.inputs) inputs.push_back(port_of(v->name, *v));
-    for (size_t i = 0; i < graph.outputs.size(); ++i) outputs.push_back(port_of(graph.output_names[i], *graph.outputs[i]));
+    for (size_t i = 0; i < graph.outputs.size(); ++i)
+      outputs.push_back(port_of(graph.output_names[i], *graph.outputs[i]));
   }
 
   mx::Device device;
@@ -48,7 +51,8 @@ struct Model::Impl {
 };
 
 Model::Model(const std::filesystem::path& package) : Model(package, Options{}) {}
-Model::Model(const std::filesystem::path& package, const Options& options) : impl_(std::make_unique<Impl>(package, options)) {}
+Model::Model(const std::filesystem::path& package, const Options& options)
+    : impl_(std::make_unique<Impl>(package, options)) {}
 Model::~Model() = default;
 Model::Model(Model&&) noexcept = default;
 Model& Model::operator=(Model&&) noexcept = default;

@@ -87,12 +87,14 @@ bool is_package(const fs::path& path) {
   return fs::is_regular_file(path / "model.json", error) && fs::is_directory(path / "graphs", error);
 }
 
-ir::Module assemble_package(const std::string& description, const std::function<std::string(const std::string&)>& graph_text,
+ir::Module assemble_package(const std::string& description,
+                            const std::function<std::string(const std::string&)>& graph_text,
                             std::map<std::string, Tensor> weights, const std::string& name) {
   const std::string what = name + "/model.json";
   const Json json = parse_json(description, what);
   const int64_t version = json_int(json_member(json, "godwit", what), what);
-  require<FileError>(version == package_version, "{}: package version {}, this build reads {}", what, version, package_version);
+  require<FileError>(version == package_version, "{}: package version {}, this build reads {}", what, version,
+                     package_version);
   ir::Module module;
   module.weights = std::move(weights);
   const Json &metadata = json_member(json, "metadata", what), &graphs = json_member(json, "graphs", what);
@@ -116,7 +118,8 @@ ir::Module assemble_package(const std::string& description, const std::function<
 ir::Module read_package(const fs::path& folder) {
   require<FileError>(is_package(folder), "{} is no package: it has no model.json and graphs/", folder.string());
   return assemble_package(
-      read_text(folder / "model.json"), [&](const std::string& graph) { return read_text(folder / "graphs" / (graph + ".gir")); },
+      read_text(folder / "model.json"),
+      [&](const std::string& graph) { return read_text(folder / "graphs" / (graph + ".gir")); },
       formats::read_safetensors(folder / "weights.safetensors").tensors, folder.string());
 }
 

@@ -27,10 +27,13 @@ void write_golden(const std::filesystem::path& folder, const std::map<std::strin
 void check_replaceable(const std::filesystem::path& folder);
 
 bool is_package(const std::filesystem::path& path);
-// Throws FileError: no package, a version that this build does not read, a graph or weight that is missing or malformed.
+// Throws FileError: no package, a version that this build does not read, a graph or weight that is missing or
+// malformed.
 ir::Module read_package(const std::filesystem::path& folder);
-// The same from memory: the text of model.json, what gives the text of a graph, and the weights. `name` is for messages.
-ir::Module assemble_package(const std::string& description, const std::function<std::string(const std::string&)>& graph_text,
+// The same from memory: the text of model.json, what gives the text of a graph, and the weights. `name` is for
+// messages.
+ir::Module assemble_package(const std::string& description,
+                            const std::function<std::string(const std::string&)>& graph_text,
                             std::map<std::string, Tensor> weights, const std::string& name);
 
 }  // namespace godwit::emit

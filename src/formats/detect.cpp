@@ -27,7 +27,8 @@ Format detect_zip(const ZipArchive& zip) {
   if (torchscript::Archive::is_torchscript(zip)) return Format::torchscript;
   if (zip.find(root + "data.pkl")) return Format::torch_zip;
   const auto& entries = zip.entries();
-  const bool arrays = !entries.empty() && std::all_of(entries.begin(), entries.end(), [](const auto& e) { return e.name.ends_with(".npy"); });
+  const bool arrays = !entries.empty() && std::all_of(entries.begin(), entries.end(),
+                                                      [](const auto& e) { return e.name.ends_with(".npy"); });
   return arrays ? Format::npz : Format::unknown;
 }
 

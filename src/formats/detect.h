@@ -11,8 +11,8 @@ enum class Format {
   onnx,
   torchscript,
   pt2,
-  torch_zip,       // a state dict (or any other pickled object), torch >= 1.6
-  torch_legacy,    // the same before 1.6
+  torch_zip,     // a state dict (or any other pickled object), torch >= 1.6
+  torch_legacy,  // the same before 1.6
   safetensors,
   gguf,
   npy,

@@ -29,10 +29,14 @@ class HeaderParser {
     while (!accept('}')) {
       const std::string key = quoted();
       expect(':');
-      if (key == "descr") h.type = quoted(), seen |= 1;
-      else if (key == "fortran_order") h.is_fortran = flag(), seen |= 2;
-      else if (key == "shape") h.shape = tuple(), seen |= 4;
-      else fail();
+      if (key == "descr")
+        h.type = quoted(), seen |= 1;
+      else if (key == "fortran_order")
+        h.is_fortran = flag(), seen |= 2;
+      else if (key == "shape")
+        h.shape = tuple(), seen |= 4;
+      else
+        fail();
       if (!accept(',')) {
         expect('}');
         break;
@@ -83,7 +87,8 @@ class HeaderParser {
       int64_t value = 0;
       const size_t start = at_;
       for (; at_ < text_.size() && std::isdigit(static_cast<unsigned char>(text_[at_])); ++at_)
-        if (__builtin_mul_overflow(value, 10, &value) || __builtin_add_overflow(value, text_[at_] - '0', &value)) fail();
+        if (__builtin_mul_overflow(value, 10, &value) || __builtin_add_overflow(value, text_[at_] - '0', &value))
+          fail();
       if (at_ == start || out.size() == 64) fail();
       accept('L');  // Python 2
       out.push_back(value);
@@ -102,9 +107,9 @@ class HeaderParser {
 
 DType dtype_of(const std::string& type, const std::string& file) {
   static const std::map<std::string_view, DType> types = {
-      {"b1", DType::boolean}, {"i1", DType::i8},  {"i2", DType::i16}, {"i4", DType::i32}, {"i8", DType::i64}, {"u1", DType::u8},
-      {"u2", DType::u16},     {"u4", DType::u32}, {"u8", DType::u64}, {"f2", DType::f16}, {"f4", DType::f32}, {"f8", DType::f64},
-      {"c8", DType::c64},     {"c16", DType::c128}};
+      {"b1", DType::boolean}, {"i1", DType::i8},  {"i2", DType::i16}, {"i4", DType::i32},  {"i8", DType::i64},
+      {"u1", DType::u8},      {"u2", DType::u16}, {"u4", DType::u32}, {"u8", DType::u64},  {"f2", DType::f16},
+      {"f4", DType::f32},     {"f8", DType::f64}, {"c8", DType::c64}, {"c16", DType::c128}};
   auto found = types.find(type.size() > 1 ? std::string_view(type).substr(1) : "");
   const bool ordered = !type.empty() && std::string_view("<>|=").find(type[0]) != std::string_view::npos;
   require<FileError>(found != types.end() && ordered, "{}: arrays of type '{}' are not supported", file, type);
@@ -114,7 +119,8 @@ DType dtype_of(const std::string& type, const std::string& file) {
 Tensor byte_swapped(const Tensor& t) {
   Tensor out = Tensor::of_bytes(t.dtype, t.shape, t.bytes());
   const size_t unit = is_complex(t.dtype) ? item_size(t.dtype) / 2 : item_size(t.dtype);
-  for (size_t at = 0; at < out.nbytes(); at += unit) std::reverse(out.mutable_data() + at, out.mutable_data() + at + unit);
+  for (size_t at = 0; at < out.nbytes(); at += unit)
+    std::reverse(out.mutable_data() + at, out.mutable_data() + at + unit);
   return out;
 }
 
@@ -125,7 +131,8 @@ Tensor parse_npy(std::span<const std::byte> bytes, std::shared_ptr<const void> o
   require<FileError>(bytes.size() >= 12 && std::memcmp(bytes.data(), "\x93NUMPY", 6) == 0, "{}: no .npy file", name);
   require<FileError>(byte(6) >= 1 && byte(6) <= 3, "{}: version {} of the .npy format is not known", name, byte(6));
   const size_t start = byte(6) == 1 ? 10 : 12;
-  const size_t length = byte(6) == 1 ? byte(8) | byte(9) << 8 : byte(8) | byte(9) << 8 | byte(10) << 16 | byte(11) << 24;
+  const size_t length =
+      byte(6) == 1 ? byte(8) | byte(9) << 8 : byte(8) | byte(9) << 8 | byte(10) << 16 | byte(11) << 24;
   require<FileError>(length <= bytes.size() - start, "{}: the file ends inside its header", name);
   Header header = HeaderParser({reinterpret_cast<const char*>(bytes.data()) + start, length}, name).run();
   Tensor t;
@@ -133,10 +140,12 @@ Tensor parse_npy(std::span<const std::byte> bytes, std::shared_ptr<const void> o
   t.shape = header.shape;
   const size_t size = static_cast<size_t>(checked_size(t.shape)) * item_size(t.dtype);
   auto data = bytes.subspan(start + length);
-  require<FileError>(data.size() == size, "{}: {} bytes lie in the file, {} takes {}", name, data.size(), describe(t), size);
+  require<FileError>(data.size() == size, "{}: {} bytes lie in the file, {} takes {}", name, data.size(), describe(t),
+                     size);
   t.data = data.data();
   t.owner = std::move(owner);
-  if (header.type[0] == '>') t = byte_swapped(t);
+  if (header.type[0] == '>')
+    t = byte_swapped(t);
   else if (reinterpret_cast<uintptr_t>(t.data) % std::min<size_t>(item_size(t.dtype), 8) != 0)
     t = Tensor::of_bytes(t.dtype, t.shape, data);
   if (header.is_fortran && size > 0) {
@@ -161,7 +170,8 @@ std::map<std::string, Tensor> arrays_of(const ZipArchive& zip) {
   for (const ZipArchive::Entry& entry : zip.entries()) {
     if (!entry.name.ends_with(".npy")) continue;
     ZipArchive::Bytes bytes = zip.read(entry.name);
-    out.emplace(entry.name.substr(0, entry.name.size() - 4), parse_npy(bytes.data, bytes.owner, zip.name() + ": " + entry.name));
+    out.emplace(entry.name.substr(0, entry.name.size() - 4),
+                parse_npy(bytes.data, bytes.owner, zip.name() + ": " + entry.name));
   }
   return out;
 }

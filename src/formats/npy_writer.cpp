@@ -52,9 +52,9 @@ uint32_t crc_of(uint32_t crc, std::span<const std::byte> bytes) {
 // What the local header and the directory entry share.
 std::string zip_fields(uint32_t crc, uint64_t size, const std::string& name) {
   std::string out;
-  put(out, 20, 2);  // version needed: 2.0
-  put(out, 0x800, 2);  // names are UTF-8
-  put(out, 0, 2);      // stored
+  put(out, 20, 2);          // version needed: 2.0
+  put(out, 0x800, 2);       // names are UTF-8
+  put(out, 0, 2);           // stored
   put(out, 0x00210000, 4);  // 1 January 1980
   put(out, crc, 4);
   put(out, size, 4);

@@ -112,10 +112,13 @@ class Machine {
 
   bool step_constant(unsigned char op) {
     switch (op) {
-      case 0x80: if (number<uint8_t>() > 5) fail("protocol above 5"); return true;
+      case 0x80:
+        if (number<uint8_t>() > 5) fail("protocol above 5");
+        return true;
       case 0x95: take(8); return true;  // a frame: only a hint for readers of streams
       case 'N': push(Kind::none); return true;
-      case 0x88: case 0x89: push(Kind::boolean)->flag = op == 0x88; return true;
+      case 0x88:
+      case 0x89: push(Kind::boolean)->flag = op == 0x88; return true;
       case 'J': push_integer(number<int32_t>()); return true;
       case 'K': push_integer(number<uint8_t>()); return true;
       case 'M': push_integer(number<uint16_t>()); return true;
@@ -124,8 +127,10 @@ class Machine {
       case 'L': push_decimal(line()); return true;
       case 'I': {
         auto text = line();
-        if (text == "00" || text == "01") push(Kind::boolean)->flag = text == "01";
-        else push_decimal(text);
+        if (text == "00" || text == "01")
+          push(Kind::boolean)->flag = text == "01";
+        else
+          push_decimal(text);
         return true;
       }
       case 'G': push(Kind::real)->real = std::bit_cast<double>(__builtin_bswap64(number<uint64_t>())); return true;
@@ -154,15 +159,21 @@ class Machine {
     switch (op) {
       case '(': marks_.push_back(stack_.size()); return true;
       case ')': push(Kind::tuple); return true;
-      case ']': case 0x8f: push(Kind::list); return true;
+      case ']':
+      case 0x8f: push(Kind::list); return true;
       case '}': push(Kind::dict); return true;
-      case 't': case 'l': case 'd': case 0x91: {
+      case 't':
+      case 'l':
+      case 'd':
+      case 0x91: {
         auto items = pop_mark();
         if (op == 'd' && items.size() % 2) fail("a dict with a key and no value");
         push(op == 't' ? Kind::tuple : op == 'd' ? Kind::dict : Kind::list)->items = std::move(items);
         return true;
       }
-      case 0x85: case 0x86: case 0x87: {
+      case 0x85:
+      case 0x86:
+      case 0x87: {
         std::vector<Node*> items(op - 0x84u);
         for (size_t i = items.size(); i-- > 0;) items[i] = pop();
         push(Kind::tuple)->items = std::move(items);
@@ -179,7 +190,9 @@ class Machine {
         append(top(), {key, value});
         return true;
       }
-      case 'e': case 0x90: case 'u': {
+      case 'e':
+      case 0x90:
+      case 'u': {
         auto items = pop_mark();
         if (op == 'u' && items.size() % 2) fail("a dict with a key and no value");
         append(top(), items);
@@ -197,7 +210,11 @@ class Machine {
       case 'q': memo_[number<uint8_t>()] = top(); return true;
       case 'r': memo_[number<uint32_t>()] = top(); return true;
       case 'p': memo_[memo_key(line())] = top(); return true;
-      case 0x94: { const auto next = memo_.size(); memo_[next] = top(); return true; }
+      case 0x94: {
+        const auto next = memo_.size();
+        memo_[next] = top();
+        return true;
+      }
       case 'h': recall(number<uint8_t>()); return true;
       case 'j': recall(number<uint32_t>()); return true;
       case 'g': recall(memo_key(line())); return true;
@@ -237,7 +254,8 @@ class Machine {
         push_global(module->text, name->text);
         return;
       }
-      case 'R': case 0x81: {
+      case 'R':
+      case 0x81: {
         Node* args = pop();
         Node* target = pop();
         if (!target->is(Kind::global)) fail("a call of something that is no global");

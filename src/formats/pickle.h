@@ -19,7 +19,17 @@ namespace godwit::formats::pickle {
 
 struct Node {
   enum class Kind : uint8_t {
-    none, boolean, integer, long_integer, real, text, bytes, list, tuple, dict, global,
+    none,
+    boolean,
+    integer,
+    long_integer,
+    real,
+    text,
+    bytes,
+    list,
+    tuple,
+    dict,
+    global,
     call,        // target(args...): REDUCE
     object,      // target.__new__(target, args...): NEWOBJ
     persistent,  // something that lies outside of the pickle

@@ -19,11 +19,12 @@ constexpr const char* dtypes_entry = "godwit.dtypes";
 
 std::optional<DType> dtype_of(std::string_view name) {
   static const std::map<std::string_view, DType> names = {
-      {"BOOL", DType::boolean}, {"U8", DType::u8},     {"I8", DType::i8},           {"U16", DType::u16},
-      {"I16", DType::i16},      {"U32", DType::u32},   {"I32", DType::i32},         {"U64", DType::u64},
-      {"I64", DType::i64},      {"F16", DType::f16},   {"BF16", DType::bf16},       {"F32", DType::f32},
-      {"F64", DType::f64},      {"C64", DType::c64},   {"F8_E4M3", DType::f8e4m3fn}, {"F8_E5M2", DType::f8e5m2},
-      {"F8_E8M0", DType::f8e8m0}};
+      {"BOOL", DType::boolean},   {"U8", DType::u8},         {"I8", DType::i8},
+      {"U16", DType::u16},        {"I16", DType::i16},       {"U32", DType::u32},
+      {"I32", DType::i32},        {"U64", DType::u64},       {"I64", DType::i64},
+      {"F16", DType::f16},        {"BF16", DType::bf16},     {"F32", DType::f32},
+      {"F64", DType::f64},        {"C64", DType::c64},       {"F8_E4M3", DType::f8e4m3fn},
+      {"F8_E5M2", DType::f8e5m2}, {"F8_E8M0", DType::f8e8m0}};
   auto found = names.find(name);
   return found == names.end() ? std::nullopt : std::optional(found->second);
 }
@@ -43,7 +44,8 @@ class Reader {
     uint64_t length = 0;
     for (int i = 7; i >= 0; --i) length = length << 8 | static_cast<uint64_t>(bytes_[static_cast<size_t>(i)]);
     require<FileError>(length <= max_header, "{}: no safetensors file, or a header above 100 MB", file_);
-    require<FileError>(length <= bytes_.size() - 8, "{}: the header has {} bytes, the file {}", file_, length, bytes_.size());
+    require<FileError>(length <= bytes_.size() - 8, "{}: the header has {} bytes, the file {}", file_, length,
+                       bytes_.size());
     const Json header = parse_json({reinterpret_cast<const char*>(bytes_.data()) + 8, length}, file_);
     require<FileError>(header.is_object(), "{}: the header is no object", file_);
     data_ = bytes_.subspan(8 + length);
@@ -100,8 +102,8 @@ class Reader {
     std::erase_if(ranges, [](const Range& r) { return r.begin == r.end; });
     std::sort(ranges.begin(), ranges.end(), [](const Range& a, const Range& b) { return a.begin < b.begin; });
     for (size_t i = 1; i < ranges.size(); ++i)
-      require<FileError>(ranges[i - 1].end <= ranges[i].begin, "{}: tensors {} and {} overlap", file_, *ranges[i - 1].name,
-                         *ranges[i].name);
+      require<FileError>(ranges[i - 1].end <= ranges[i].begin, "{}: tensors {} and {} overlap", file_,
+                         *ranges[i - 1].name, *ranges[i].name);
   }
 
   void restore_dtypes(Safetensors& out) const {
@@ -113,8 +115,9 @@ class Reader {
     for (const auto& [name, type] : types.items()) {
       auto tensor = out.tensors.find(name);
       auto dtype = parse_dtype(json_text(type, what));
-      require<FileError>(tensor != out.tensors.end() && dtype && item_size(*dtype) == 1 && tensor->second.dtype == DType::u8,
-                         "{}: {} does not fit", what, name);
+      require<FileError>(
+          tensor != out.tensors.end() && dtype && item_size(*dtype) == 1 && tensor->second.dtype == DType::u8,
+          "{}: {} does not fit", what, name);
       tensor->second.dtype = *dtype;
     }
     out.metadata.erase(entry);
@@ -141,8 +144,9 @@ Safetensors read_shards(const fs::path& index) {
   Safetensors out;
   for (const auto& [name, where] : map.items()) {
     const std::string& shard = json_text(where, what);
-    require<FileError>(!shard.empty() && shard.find('/') == shard.npos && shard.find('\\') == shard.npos && shard != "..",
-                       "{}: '{}' is no name of a file beside it", what, shard);
+    require<FileError>(
+        !shard.empty() && shard.find('/') == shard.npos && shard.find('\\') == shard.npos && shard != "..",
+        "{}: '{}' is no name of a file beside it", what, shard);
     auto found = shards.find(shard);
     if (found == shards.end()) found = shards.emplace(shard, read_file(index.parent_path() / shard)).first;
     auto tensor = found->second.tensors.find(name);
@@ -175,7 +179,8 @@ fs::path entry_of(const fs::path& folder) {
 
 }  // namespace
 
-Safetensors parse_safetensors(std::span<const std::byte> bytes, std::shared_ptr<const void> owner, const std::string& name) {
+Safetensors parse_safetensors(std::span<const std::byte> bytes, std::shared_ptr<const void> owner,
+                              const std::string& name) {
   return Reader(bytes, std::move(owner), name).run();
 }
 

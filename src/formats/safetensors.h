@@ -26,7 +26,8 @@ struct Safetensors {
 // whose product overflows, offsets that overlap, leave the file or do not fit the shape, shard names with a path.
 Safetensors read_safetensors(const std::filesystem::path& path);
 // `owner` keeps the bytes alive; `name` is for messages.
-Safetensors parse_safetensors(std::span<const std::byte> bytes, std::shared_ptr<const void> owner, const std::string& name);
+Safetensors parse_safetensors(std::span<const std::byte> bytes, std::shared_ptr<const void> owner,
+                              const std::string& name);
 // Whether the bytes begin like such a file.
 bool looks_like_safetensors(std::span<const std::byte> bytes);
 

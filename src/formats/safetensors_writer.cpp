@@ -47,7 +47,8 @@ std::string header_text(const std::vector<const Entry*>& entries, std::map<std::
     const auto& [name, t] = *e;
     require<UsageError>(name != "__metadata__", "a tensor cannot be called __metadata__");
     const char* type = type_name(t.dtype);
-    require<UsageError>(type || item_size(t.dtype) == 1, "tensor {}: safetensors holds no {}", name, long_name(t.dtype));
+    require<UsageError>(type || item_size(t.dtype) == 1, "tensor {}: safetensors holds no {}", name,
+                        long_name(t.dtype));
     if (!type) types[name] = godwit::name(t.dtype);
     header[name] = {{"dtype", type ? type : "U8"}, {"shape", t.shape}, {"data_offsets", {offset, offset + t.nbytes()}}};
     offset += t.nbytes();
@@ -138,7 +139,8 @@ std::span<const std::byte> extent(const Tensor& t) {
 }  // namespace
 
 void write_safetensors(const std::filesystem::path& path, const std::map<std::string, Tensor>& tensors,
-                       const std::map<std::string, std::string>& metadata, const std::function<void(uint64_t)>& progress) {
+                       const std::map<std::string, std::string>& metadata,
+                       const std::function<void(uint64_t)>& progress) {
   std::vector<const Entry*> entries;
   for (const Entry& e : tensors) entries.push_back(&e);
   // Large elements first: every tensor is aligned to its element without gaps, which the format forbids.

@@ -11,7 +11,8 @@ namespace {
 using pickle::Node;
 using Kind = Node::Kind;
 
-constexpr unsigned char kMagic[] = {0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, 0x2e};
+constexpr unsigned char kMagic[] = {0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46,
+                                    0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, 0x2e};
 constexpr int64_t kProtocol = 1001;
 
 class Legacy {
@@ -50,7 +51,8 @@ class Legacy {
     std::map<std::string, DType> out;
     for (const Node& node : object.nodes) {
       const Node* id = node.is(Kind::persistent) ? node.args : nullptr;
-      if (!id || !id->is(Kind::tuple) || id->items.size() < 5 || !id->items[1]->is(Kind::global) || !id->items[2]->is(Kind::text))
+      if (!id || !id->is(Kind::tuple) || id->items.size() < 5 || !id->items[1]->is(Kind::global) ||
+          !id->items[2]->is(Kind::text))
         continue;
       const std::string& type = id->items[1]->text;
       const auto dtype = storage_dtype(std::string_view(type).substr(type.find(' ') + 1));
@@ -69,8 +71,8 @@ class Legacy {
       std::memcpy(&count, bytes_.data() + at_, 8);
       at_ += 8;
       const uint64_t item = item_size(dtype->second);
-      require<FileError>(count <= (bytes_.size() - at_) / item, "{}: damaged file: storage {} of {} elements is cut off",
-                         name_, key->text, count);
+      require<FileError>(count <= (bytes_.size() - at_) / item,
+                         "{}: damaged file: storage {} of {} elements is cut off", name_, key->text, count);
       storages_[key->text] = storage(key->text, dtype->second, bytes_.subspan(at_, count * item));
       at_ += count * item;
     }
@@ -98,7 +100,8 @@ bool looks_like_torch_legacy(std::span<const std::byte> bytes) {
   return bytes.size() >= sizeof(kMagic) && std::memcmp(bytes.data(), kMagic, sizeof(kMagic)) == 0;
 }
 
-TorchCheckpoint read_torch_legacy(std::span<const std::byte> bytes, std::shared_ptr<const void> owner, const std::string& name) {
+TorchCheckpoint read_torch_legacy(std::span<const std::byte> bytes, std::shared_ptr<const void> owner,
+                                  const std::string& name) {
   require<FileError>(looks_like_torch_legacy(bytes), "{}: no torch file of the layout before torch 1.6", name);
   return Legacy(bytes, std::move(owner), name).read();
 }

@@ -14,11 +14,20 @@ constexpr int kMaxDepth = 64;
 constexpr size_t kMaxTensors = 1'000'000, kMaxVisits = 4'000'000;
 
 // Keys that trainers wrap state dicts in, the preferred first.
-constexpr std::string_view kWrappers[] = {"ema_model_state_dict", "model_ema", "state_dict_ema", "state_dict",
-                                          "model_state_dict", "model", "params_ema", "params", "net", "module"};
+constexpr std::string_view kWrappers[] = {"ema_model_state_dict",
+                                          "model_ema",
+                                          "state_dict_ema",
+                                          "state_dict",
+                                          "model_state_dict",
+                                          "model",
+                                          "params_ema",
+                                          "params",
+                                          "net",
+                                          "module"};
 
 bool is_mapping(const Node& node) {
-  return node.is(Kind::dict) || node.is_call_of("collections OrderedDict") || node.is_call_of("collections defaultdict");
+  return node.is(Kind::dict) || node.is_call_of("collections OrderedDict") ||
+         node.is_call_of("collections defaultdict");
 }
 
 class Reader {
@@ -101,11 +110,23 @@ class Reader {
 }  // namespace
 
 bool is_checkpoint_global(std::string_view name) {
-  static constexpr std::string_view plain[] = {
-      "collections defaultdict", "collections Counter", "builtins set", "__builtin__ set", "builtins dict",
-      "builtins list", "builtins int", "builtins float", "_codecs encode", "numpy dtype", "numpy ndarray",
-      "numpy.core.multiarray scalar", "numpy._core.multiarray scalar", "numpy.core.multiarray _reconstruct",
-      "numpy._core.multiarray _reconstruct", "torch Tensor", "torch.nn.parameter Parameter"};
+  static constexpr std::string_view plain[] = {"collections defaultdict",
+                                               "collections Counter",
+                                               "builtins set",
+                                               "__builtin__ set",
+                                               "builtins dict",
+                                               "builtins list",
+                                               "builtins int",
+                                               "builtins float",
+                                               "_codecs encode",
+                                               "numpy dtype",
+                                               "numpy ndarray",
+                                               "numpy.core.multiarray scalar",
+                                               "numpy._core.multiarray scalar",
+                                               "numpy.core.multiarray _reconstruct",
+                                               "numpy._core.multiarray _reconstruct",
+                                               "torch Tensor",
+                                               "torch.nn.parameter Parameter"};
   return is_tensor_global(name) || std::find(std::begin(plain), std::end(plain), name) != std::end(plain);
 }
 

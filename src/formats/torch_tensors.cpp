@@ -13,26 +13,48 @@ using pickle::Node;
 using Kind = Node::Kind;
 
 constexpr std::pair<std::string_view, DType> kStorages[] = {
-    {"Float", DType::f32},           {"Double", DType::f64},
-    {"Half", DType::f16},            {"BFloat16", DType::bf16},
-    {"Long", DType::i64},            {"Int", DType::i32},
-    {"Short", DType::i16},           {"Char", DType::i8},
-    {"Byte", DType::u8},             {"Bool", DType::boolean},
-    {"ComplexFloat", DType::c64},    {"ComplexDouble", DType::c128},
-    {"UInt16", DType::u16},          {"UInt32", DType::u32},
-    {"UInt64", DType::u64},          {"Float8_e4m3fn", DType::f8e4m3fn},
-    {"Float8_e5m2", DType::f8e5m2},  {"Float8_e4m3fnuz", DType::f8e4m3fnuz},
+    {"Float", DType::f32},
+    {"Double", DType::f64},
+    {"Half", DType::f16},
+    {"BFloat16", DType::bf16},
+    {"Long", DType::i64},
+    {"Int", DType::i32},
+    {"Short", DType::i16},
+    {"Char", DType::i8},
+    {"Byte", DType::u8},
+    {"Bool", DType::boolean},
+    {"ComplexFloat", DType::c64},
+    {"ComplexDouble", DType::c128},
+    {"UInt16", DType::u16},
+    {"UInt32", DType::u32},
+    {"UInt64", DType::u64},
+    {"Float8_e4m3fn", DType::f8e4m3fn},
+    {"Float8_e5m2", DType::f8e5m2},
+    {"Float8_e4m3fnuz", DType::f8e4m3fnuz},
     {"Float8_e5m2fnuz", DType::f8e5m2fnuz},
 };
 
 // Without a storage class of their own: _rebuild_tensor_v3 over an untyped storage.
 constexpr std::pair<std::string_view, DType> kDtypes[] = {
-    {"float32", DType::f32},   {"float64", DType::f64},  {"float16", DType::f16},    {"bfloat16", DType::bf16},
-    {"int64", DType::i64},     {"int32", DType::i32},    {"int16", DType::i16},      {"int8", DType::i8},
-    {"uint8", DType::u8},      {"bool", DType::boolean}, {"complex64", DType::c64},  {"complex128", DType::c128},
-    {"uint16", DType::u16},    {"uint32", DType::u32},   {"uint64", DType::u64},
-    {"float8_e4m3fn", DType::f8e4m3fn}, {"float8_e5m2", DType::f8e5m2},
-    {"float8_e4m3fnuz", DType::f8e4m3fnuz}, {"float8_e5m2fnuz", DType::f8e5m2fnuz},
+    {"float32", DType::f32},
+    {"float64", DType::f64},
+    {"float16", DType::f16},
+    {"bfloat16", DType::bf16},
+    {"int64", DType::i64},
+    {"int32", DType::i32},
+    {"int16", DType::i16},
+    {"int8", DType::i8},
+    {"uint8", DType::u8},
+    {"bool", DType::boolean},
+    {"complex64", DType::c64},
+    {"complex128", DType::c128},
+    {"uint16", DType::u16},
+    {"uint32", DType::u32},
+    {"uint64", DType::u64},
+    {"float8_e4m3fn", DType::f8e4m3fn},
+    {"float8_e5m2", DType::f8e5m2},
+    {"float8_e4m3fnuz", DType::f8e4m3fnuz},
+    {"float8_e5m2fnuz", DType::f8e5m2fnuz},
 };
 
 std::optional<DType> torch_dtype(const Node& node) {
@@ -75,14 +97,14 @@ void check_bounds(const Tensor& t, int64_t offset, int64_t count, const std::str
   int64_t last = offset;
   for (size_t i = 0; i < t.shape.size(); ++i) {
     int64_t reach = 0;
-    const bool overflow = __builtin_mul_overflow(t.shape[i] - 1, t.strides[i], &reach) ||
-                          __builtin_add_overflow(last, reach, &last);
+    const bool overflow =
+        __builtin_mul_overflow(t.shape[i] - 1, t.strides[i], &reach) || __builtin_add_overflow(last, reach, &last);
     require<FileError>(!overflow, "{}: a tensor's strides overflow", what);
   }
   require<FileError>(last < count, "{}: a tensor reaches element {} of a storage of {}", what, last, count);
   // A view may repeat elements (stride 0), which would let a few bytes claim terabytes.
-  require<FileError>(elements <= std::max<int64_t>(count, 1) * 1024, "{}: a tensor of {} elements over a storage of {}", what,
-                     elements, count);
+  require<FileError>(elements <= std::max<int64_t>(count, 1) * 1024, "{}: a tensor of {} elements over a storage of {}",
+                     what, elements, count);
 }
 
 bool is_row_major(const Tensor& t) {
@@ -204,7 +226,8 @@ bool is_tensor_global(std::string_view name) {
     if (!name.starts_with(module)) continue;
     const auto rest = name.substr(module.size());
     // Quantized ones too: they are refused by their reason when they are read.
-    if (storage_dtype(rest) || rest == "QInt8Storage" || rest == "QUInt8Storage" || rest == "QInt32Storage") return true;
+    if (storage_dtype(rest) || rest == "QInt8Storage" || rest == "QUInt8Storage" || rest == "QInt32Storage")
+      return true;
     if (rest == "per_tensor_affine" || rest == "per_channel_affine") return true;
     for (auto [dtype, unused] : kDtypes)
       if (rest == dtype) return true;

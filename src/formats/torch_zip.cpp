@@ -29,9 +29,10 @@ TorchCheckpoint read_torch_zip(const ZipArchive& zip) {
 
 TorchCheckpoint read_torch_checkpoint(const std::filesystem::path& path) {
   const auto file = MappedFile::open(path);
-  if (ZipArchive::looks_like_zip(file->bytes())) return read_torch_zip(ZipArchive::of(file->bytes(), file, path.string()));
-  require<FileError>(looks_like_torch_legacy(file->bytes()), "{}: no torch file: neither a zip nor the layout before torch 1.6",
-                     path.string());
+  if (ZipArchive::looks_like_zip(file->bytes()))
+    return read_torch_zip(ZipArchive::of(file->bytes(), file, path.string()));
+  require<FileError>(looks_like_torch_legacy(file->bytes()),
+                     "{}: no torch file: neither a zip nor the layout before torch 1.6", path.string());
   return read_torch_legacy(file->bytes(), file, path.string());
 }
 

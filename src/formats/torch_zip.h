@@ -25,7 +25,8 @@ struct TorchCheckpoint {
 TorchCheckpoint read_torch_checkpoint(const std::filesystem::path& path);
 TorchCheckpoint read_torch_zip(const ZipArchive& zip);
 // `bytes` outlives the tensors through `owner`.
-TorchCheckpoint read_torch_legacy(std::span<const std::byte> bytes, std::shared_ptr<const void> owner, const std::string& name);
+TorchCheckpoint read_torch_legacy(std::span<const std::byte> bytes, std::shared_ptr<const void> owner,
+                                  const std::string& name);
 bool looks_like_torch_legacy(std::span<const std::byte> bytes);
 
 }  // namespace godwit::formats

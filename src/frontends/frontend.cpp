@@ -21,22 +21,29 @@ Imported import_model(const std::filesystem::path& path, const ImportOptions& op
     case Format::onnx: return import_onnx(path, options);
     case Format::torchscript: return import_torchscript(path, options);
     case Format::pt2: return import_pt2(path, options);
-    case Format::torch_zip: case Format::torch_legacy: case Format::safetensors: case Format::sharded_folder:
+    case Format::torch_zip:
+    case Format::torch_legacy:
+    case Format::safetensors:
+    case Format::sharded_folder:
       raise<FileError>(
           "{} is a {}: it holds weights but no graph. Export the model with "
           "torch.export.save(torch.export.export(model, args), \"model.pt2\") and convert model.pt2, or put the "
           "config.json of a supported architecture beside the weights",
           path.string(), formats::name(format));
     case Format::config_folder:
-      raise<FileError>("{}: no graph in this folder. Export the model with "
-                       "torch.export.save(torch.export.export(model, args), \"model.pt2\") and convert model.pt2",
-                       path.string());
-    case Format::package_folder: raise<FileError>("{} is a package already: there is nothing to convert", path.string());
-    case Format::gguf: case Format::npy: case Format::npz:
-      raise<FileError>("{} is a {} file: it holds no graph", path.string(), formats::name(format));
+      raise<FileError>(
+          "{}: no graph in this folder. Export the model with "
+          "torch.export.save(torch.export.export(model, args), \"model.pt2\") and convert model.pt2",
+          path.string());
+    case Format::package_folder:
+      raise<FileError>("{} is a package already: there is nothing to convert", path.string());
+    case Format::gguf:
+    case Format::npy:
+    case Format::npz: raise<FileError>("{} is a {} file: it holds no graph", path.string(), formats::name(format));
     case Format::unknown: break;
   }
-  raise<FileError>("{} is none of onnx, torchscript, pt2, torch state dict, safetensors, gguf, npy, npz", path.string());
+  raise<FileError>("{} is none of onnx, torchscript, pt2, torch state dict, safetensors, gguf, npy, npz",
+                   path.string());
 }
 
 std::optional<BareTensors> tensors_of(const std::filesystem::path& path) {

@@ -24,8 +24,8 @@ struct ImportOptions {
 };
 
 struct Imported {
-  ir::Module module;      // weights still point into the mapped source file
-  std::string format;     // "onnx", "torchscript", "pt2"
+  ir::Module module;        // weights still point into the mapped source file
+  std::string format;       // "onnx", "torchscript", "pt2"
   size_t source_nodes = 0;  // nodes of the source program, subgraphs included
   std::vector<std::string> warnings;
 };
@@ -47,7 +47,7 @@ struct BareTensors {
 std::optional<BareTensors> tensors_of(const std::filesystem::path& path);
 
 struct UnsupportedOp {
-  std::string name;                 // the source's name, "aten.histc", "com.microsoft.MoE"
+  std::string name;  // the source's name, "aten.histc", "com.microsoft.MoE"
   int count = 0;
   std::vector<std::string> places;  // the first few
 };

@@ -20,17 +20,21 @@ std::string quote(std::string_view s) {
   std::string out = "\"";
   for (char c : s) {
     if (c == '"' || c == '\\') out += '\\';
-    if (c == '\n') out += "\\n";
-    else if (static_cast<unsigned char>(c) < 0x20) out += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
-    else out += c;
+    if (c == '\n')
+      out += "\\n";
+    else if (static_cast<unsigned char>(c) < 0x20)
+      out += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+    else
+      out += c;
   }
   return out + "\"";
 }
 
 std::string element_text(const Tensor& t, int64_t i) {
   switch (t.dtype) {
-    case DType::f16: case DType::bf16: case DType::f32:
-      return fmt::format("{}", static_cast<float>(t.number(i)));
+    case DType::f16:
+    case DType::bf16:
+    case DType::f32: return fmt::format("{}", static_cast<float>(t.number(i)));
     case DType::f64: return fmt::format("{}", t.number(i));
     case DType::u64: return fmt::format("{}", static_cast<uint64_t>(t.integer(i)));
     default: break;
@@ -63,8 +67,10 @@ std::vector<std::string_view> split(std::string_view s) {
   bool quoted = false;
   for (size_t i = 0; i < s.size(); ++i) {
     if (quoted) {
-      if (s[i] == '\\') ++i;
-      else if (s[i] == '"') quoted = false;
+      if (s[i] == '\\')
+        ++i;
+      else if (s[i] == '"')
+        quoted = false;
       continue;
     }
     if (s[i] == '"') quoted = true;
@@ -110,8 +116,10 @@ bool is_real(std::string_view s) {
   if (s.empty() || !std::isdigit(static_cast<unsigned char>(s.front()))) return false;
   bool marked = false;
   for (char c : s) {
-    if (c == '.' || c == 'e') marked = true;
-    else if (!std::isdigit(static_cast<unsigned char>(c)) && c != '-' && c != '+') return false;
+    if (c == '.' || c == 'e')
+      marked = true;
+    else if (!std::isdigit(static_cast<unsigned char>(c)) && c != '-' && c != '+')
+      return false;
   }
   return marked;
 }
@@ -139,8 +147,7 @@ void store_element(Tensor& t, int64_t i, std::string_view s) {
   std::byte* to = t.mutable_data() + static_cast<size_t>(i) * item;
   if (s.starts_with("0x")) {
     require<FileError>(s.size() == 2 + 2 * item, "bad element {}", s);
-    for (size_t b = 0; b < item; ++b)
-      to[b] = static_cast<std::byte>(hex_byte(s.substr(2 + 2 * b, 2)));
+    for (size_t b = 0; b < item; ++b) to[b] = static_cast<std::byte>(hex_byte(s.substr(2 + 2 * b, 2)));
     return;
   }
   if (t.dtype == DType::i64 || t.dtype == DType::u64) {
@@ -161,8 +168,8 @@ std::optional<Attr> parse_tensor(std::string_view s) {
   std::vector<int64_t> shape;
   for (std::string_view d : split(s.substr(open + 1, close - open - 1))) shape.push_back(parse_integer<int64_t>(d));
   auto elements = split(s.substr(close + 2, s.size() - close - 3));
-  require<FileError>(static_cast<int64_t>(elements.size()) == checked_size(shape), "{} elements in a tensor literal of shape [{}]",
-                     elements.size(), fmt::join(shape, ", "));
+  require<FileError>(static_cast<int64_t>(elements.size()) == checked_size(shape),
+                     "{} elements in a tensor literal of shape [{}]", elements.size(), fmt::join(shape, ", "));
   Tensor t = Tensor::zeros(*dtype, shape);
   for (size_t i = 0; i < elements.size(); ++i) store_element(t, static_cast<int64_t>(i), elements[i]);
   return t;

@@ -149,14 +149,21 @@ std::optional<int64_t> Dim::lower_bound(const Bound& symbol) const {
         case '/':
           if (a && *a >= 0 && positive) low = t.expr->b.is_known() ? *a / *b : 0;
           break;
-        case '%': if (positive) low = 0; break;
-        case '*': if (both) low = *a * *b; break;
-        case '<': if (a && b) low = std::min(*a, *b); break;
+        case '%':
+          if (positive) low = 0;
+          break;
+        case '*':
+          if (both) low = *a * *b;
+          break;
+        case '<':
+          if (a && b) low = std::min(*a, *b);
+          break;
         default: low = a && b ? std::max(*a, *b) : a ? a : b;
       }
     }
     int64_t scaled_low;
-    if (!low || __builtin_mul_overflow(*low, t.factor, &scaled_low) || __builtin_add_overflow(sum, scaled_low, &sum)) return std::nullopt;
+    if (!low || __builtin_mul_overflow(*low, t.factor, &scaled_low) || __builtin_add_overflow(sum, scaled_low, &sum))
+      return std::nullopt;
   }
   return sum;
 }
@@ -166,8 +173,10 @@ std::string Dim::str() const {
   std::string out;
   for (const Term& t : terms_) {
     int64_t f = t.factor;
-    if (!out.empty()) out += f < 0 ? " - " : " + ";
-    else if (f < 0) out += "-";
+    if (!out.empty())
+      out += f < 0 ? " - " : " + ";
+    else if (f < 0)
+      out += "-";
     int64_t magnitude = f < 0 ? -f : f;
     if (magnitude != 1) out += std::to_string(magnitude) + "*";
     out += magnitude != 1 && t.expr ? "(" + t.key + ")" : t.key;
@@ -179,11 +188,14 @@ std::string Dim::str() const {
 std::string Dim::render(const Spell& binary, const std::function<std::string(const std::string&)>& symbol) const {
   std::string out;
   for (const Term& t : terms_) {
-    std::string v = t.expr ? binary(t.expr->op, t.expr->a.render(binary, symbol), t.expr->b.render(binary, symbol)) : symbol(t.key);
+    std::string v =
+        t.expr ? binary(t.expr->op, t.expr->a.render(binary, symbol), t.expr->b.render(binary, symbol)) : symbol(t.key);
     const int64_t magnitude = t.factor < 0 ? -t.factor : t.factor;
     if (magnitude != 1) v = std::to_string(magnitude) + " * " + v;
-    if (out.empty()) out = t.factor < 0 ? "-" + v : v;
-    else out += (t.factor < 0 ? " - " : " + ") + v;
+    if (out.empty())
+      out = t.factor < 0 ? "-" + v : v;
+    else
+      out += (t.factor < 0 ? " - " : " + ") + v;
   }
   if (out.empty()) return std::to_string(constant_);
   if (constant_ != 0) out += (constant_ < 0 ? " - " : " + ") + std::to_string(constant_ < 0 ? -constant_ : constant_);
@@ -303,19 +315,26 @@ class Parser {
   Dim sum() {
     Dim d = product();
     for (;;) {
-      if (accept("+")) d = d + product();
-      else if (accept("-")) d = d - product();
-      else return d;
+      if (accept("+"))
+        d = d + product();
+      else if (accept("-"))
+        d = d - product();
+      else
+        return d;
     }
   }
 
   Dim product() {
     Dim d = unary();
     for (;;) {
-      if (accept("//")) d = floordiv(d, unary());
-      else if (accept("*")) d = d * unary();
-      else if (accept("%")) d = mod(d, unary());
-      else return d;
+      if (accept("//"))
+        d = floordiv(d, unary());
+      else if (accept("*"))
+        d = d * unary();
+      else if (accept("%"))
+        d = mod(d, unary());
+      else
+        return d;
     }
   }
 
@@ -350,7 +369,8 @@ class Parser {
       return v;
     }
     size_t start = at_;
-    while (at_ < text_.size() && (std::isalnum(static_cast<unsigned char>(text_[at_])) || text_[at_] == '_' || text_[at_] == '.'))
+    while (at_ < text_.size() &&
+           (std::isalnum(static_cast<unsigned char>(text_[at_])) || text_[at_] == '_' || text_[at_] == '.'))
       ++at_;
     check(at_ > start);
     std::string name(text_.substr(start, at_ - start));

@@ -25,7 +25,7 @@ class Dim {
   static Dim parse(std::string_view text);  // throws FileError
 
   bool is_known() const { return terms_.empty(); }
-  int64_t value() const;                     // throws InternalError unless known
+  int64_t value() const;  // throws InternalError unless known
   bool is(int64_t v) const { return is_known() && constant_ == v; }
   std::optional<std::string> as_symbol() const;  // set when the whole is one plain symbol
 
@@ -57,8 +57,8 @@ class Dim {
  private:
   struct Expr;  // a non-linear atom
   struct Term {
-    std::string key;                    // a symbol's name or the printed expression: the sort key
-    std::shared_ptr<const Expr> expr;   // null for a symbol
+    std::string key;                   // a symbol's name or the printed expression: the sort key
+    std::shared_ptr<const Expr> expr;  // null for a symbol
     int64_t factor;
   };
   static Dim atom(char op, const Dim& a, const Dim& b);
@@ -73,9 +73,9 @@ inline Dim ceildiv(const Dim& a, const Dim& b) { return floordiv(a + b - Dim(1),
 using Dims = std::vector<Dim>;
 using Shape = Dims;
 
-std::string str(const Dims& dims);                       // "[B, 3, 2*L]"
+std::string str(const Dims& dims);  // "[B, 3, 2*L]"
 bool is_known(const Dims& dims);
-std::vector<int64_t> values(const Dims& dims);           // all must be known
+std::vector<int64_t> values(const Dims& dims);  // all must be known
 Dims dims(const std::vector<int64_t>& values);
 Dim product(const Dims& dims);
 

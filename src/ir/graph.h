@@ -47,14 +47,15 @@ struct Value {
 };
 
 // Integers are always dimensions, so that every integer argument may be symbolic.
-using Attr = std::variant<bool, Dim, double, std::string, DType, Dims, std::vector<double>, std::vector<std::string>, Tensor>;
+using Attr =
+    std::variant<bool, Dim, double, std::string, DType, Dims, std::vector<double>, std::vector<std::string>, Tensor>;
 using Attrs = std::map<std::string, Attr, std::less<>>;
 
 struct Graph;
 
 struct Node {
   std::string op;
-  std::vector<Value*> inputs;   // null: an optional operand that is absent
+  std::vector<Value*> inputs;  // null: an optional operand that is absent
   std::vector<Value*> outputs;
   Attrs attrs;
   std::vector<std::unique_ptr<Graph>> regions;
@@ -67,8 +68,8 @@ struct Node {
 
 struct State {
   std::string name;
-  Value* before = nullptr;   // kind state: what this call reads
-  Value* after = nullptr;    // what the next call reads
+  Value* before = nullptr;        // kind state: what this call reads
+  Value* after = nullptr;         // what the next call reads
   std::optional<Tensor> initial;  // unset: zeros of the declared shape
 };
 

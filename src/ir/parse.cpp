@@ -59,7 +59,8 @@ class Line {
   // `%name`, `%"name"`, `%12`, `@name`, `$name`: in its canonical spelling, so that it serves as a key.
   std::string reference() {
     char sigil = peek();
-    require<FileError>(sigil == '%' || sigil == '@' || sigil == '$', "a value is expected at '{}'", text_.substr(at_, 40));
+    require<FileError>(sigil == '%' || sigil == '@' || sigil == '$', "a value is expected at '{}'",
+                       text_.substr(at_, 40));
     ++at_;
     bool quoted = at_ < text_.size() && text_[at_] == '"';
     std::string word = name();
@@ -259,7 +260,8 @@ class GraphParser {
     while (line_.starts_attribute()) {
       std::string name = line_.name();
       line_.expect("=");
-      require<FileError>(node.attrs.emplace(name, parse_attr(line_.attribute())).second, "attribute {} stands twice", name);
+      require<FileError>(node.attrs.emplace(name, parse_attr(line_.attribute())).second, "attribute {} stands twice",
+                         name);
     }
     std::vector<Type> types;
     if (line_.accept(":")) {
@@ -279,10 +281,14 @@ class GraphParser {
     auto is_operand = [&] { return line_.peek() == '%' || line_.peek() == '@' || line_.peek() == '$'; };
     if (!is_operand() && line_.peek() != '_') return;
     do {
-      if (is_operand()) inputs.push_back(value(line_.reference()));
-      else if (line_.accept_word("_")) inputs.push_back(nullptr);
-      else if (line_.starts_attribute() && inputs.empty()) return;  // an attribute whose name begins with '_'
-      else raise<FileError>("an operand is expected");
+      if (is_operand())
+        inputs.push_back(value(line_.reference()));
+      else if (line_.accept_word("_"))
+        inputs.push_back(nullptr);
+      else if (line_.starts_attribute() && inputs.empty())
+        return;  // an attribute whose name begins with '_'
+      else
+        raise<FileError>("an operand is expected");
     } while (line_.accept(","));
   }
 

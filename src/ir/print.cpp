@@ -22,8 +22,9 @@ std::string op_text(const std::string& op) { return is_word(op, ":-/") && !is_st
 
 // Places hold free text; quoted only where the reader would take it apart differently.
 std::string place_text(const std::string& s) {
-  bool plain = s.empty() || (s.front() != ' ' && s.back() != ' ' && s.front() != '"' && s.find('|') == s.npos &&
-                             std::none_of(s.begin(), s.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; }));
+  bool plain =
+      s.empty() || (s.front() != ' ' && s.back() != ' ' && s.front() != '"' && s.find('|') == s.npos &&
+                    std::none_of(s.begin(), s.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; }));
   return plain ? s : quote(s);
 }
 
@@ -40,7 +41,8 @@ class Printer {
     number(g);
     out_ += ") -> (";
     for (size_t i = 0; i < g.outputs.size(); ++i)
-      out_ += (i ? ", " : "") + name_text(i < g.output_names.size() ? g.output_names[i] : "") + " = " + use(g.outputs[i]);
+      out_ +=
+          (i ? ", " : "") + name_text(i < g.output_names.size() ? g.output_names[i] : "") + " = " + use(g.outputs[i]);
     out_ += ")\n";
     for (const State& s : g.states) {
       out_ += "  state " + name_text(s.name) + ": " + str(s.before->type) + " -> " + use(s.after);

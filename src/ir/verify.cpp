@@ -22,7 +22,8 @@ class Verifier {
   std::vector<std::string> run(const Graph& g) {
     for (const auto& [name, v] : g.weights) {
       add(v, "weight " + name);
-      if (v && (v->kind != Value::Kind::weight || v->name != name)) report("weight {} is declared as another value", name);
+      if (v && (v->kind != Value::Kind::weight || v->name != name))
+        report("weight {} is declared as another value", name);
     }
     for (const State& s : g.states) {
       name(states_, s.name, "state");
@@ -97,8 +98,10 @@ class Verifier {
   }
 
   void name(std::set<std::string>& seen, const std::string& name, const char* what) {
-    if (name.empty()) report("an {} has no name", what);
-    else if (!seen.insert(name).second) report("two {}s are called {}", what, name);
+    if (name.empty())
+      report("an {} has no name", what);
+    else if (!seen.insert(name).second)
+      report("two {}s are called {}", what, name);
   }
 
   std::vector<std::string> defects_;
@@ -118,7 +121,8 @@ std::vector<std::string> defects(const Module& module) {
       auto found = module.weights.find(key);
       if (found == module.weights.end()) {
         all.push_back(fmt::format("graph {}: weight {} is missing", name, key));
-      } else if (const Tensor& t = found->second; t.dtype != v->type.dtype || !v->type.shape || dims(t.shape) != *v->type.shape) {
+      } else if (const Tensor& t = found->second;
+                 t.dtype != v->type.dtype || !v->type.shape || dims(t.shape) != *v->type.shape) {
         all.push_back(fmt::format("graph {}: weight {} is {}, declared as {}", name, key, describe(t), str(v->type)));
       }
     }

@@ -28,7 +28,8 @@ array in_float(const array& x, F f) {
 
 array logistic(const array& x) {
   if (x.dtype() != mx::float64) return mx::sigmoid(x);
-  return mx::reciprocal(mx::add(like(x, 1), ops::exp(mx::negative(x))));  // mx::sigmoid of float64 has float32's accuracy
+  return mx::reciprocal(
+      mx::add(like(x, 1), ops::exp(mx::negative(x))));  // mx::sigmoid of float64 has float32's accuracy
 }
 
 // log(1 + e^x) without overflow

@@ -18,10 +18,10 @@ array leaky_relu(const array& x, double slope);
 array prelu(const array& x, const array& slope);  // slope broadcasts to x
 array elu(const array& x, double alpha, double scale, double input_scale);
 array hard_sigmoid(const array& x, double alpha, double beta);
-array softplus(const array& x, double beta, double threshold);    // x itself where beta * x > threshold
-array gelu(const array& x, const std::string& approximate);       // "none", "tanh" or "sigmoid"
-array softmax(const array& x, int axis);                          // sums in float32 at least
+array softplus(const array& x, double beta, double threshold);  // x itself where beta * x > threshold
+array gelu(const array& x, const std::string& approximate);     // "none", "tanh" or "sigmoid"
+array softmax(const array& x, int axis);                        // sums in float32 at least
 array log_softmax(const array& x, int axis);
-array glu(const array& x, int axis);                              // (..., 2 n, ...) -> (..., n, ...)
+array glu(const array& x, int axis);  // (..., 2 n, ...) -> (..., n, ...)
 
 }  // namespace godwit::ops

@@ -13,9 +13,7 @@ using namespace window;
 
 namespace {
 
-array infinity_below(mx::Dtype dtype) {
-  return mx::astype(array(-std::numeric_limits<float>::infinity()), dtype);
-}
+array infinity_below(mx::Dtype dtype) { return mx::astype(array(-std::numeric_limits<float>::infinity()), dtype); }
 
 // true where key t may be seen by query s: t <= s.
 array causal_mask(int queries, int keys) {

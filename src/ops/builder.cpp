@@ -118,8 +118,7 @@ std::vector<ir::Value*> Builder::unsupported(std::string name, std::vector<ir::V
 
 const Tensor* constant_of(const ir::Module& module, const ir::Value* value) {
   if (!value) return nullptr;
-  if (value->producer && value->producer->op == "constant")
-    return &std::get<Tensor>(*value->producer->find("value"));
+  if (value->producer && value->producer->op == "constant") return &std::get<Tensor>(*value->producer->find("value"));
   if (value->kind == ir::Value::Kind::weight) {
     auto found = module.weights.find(value->name);
     if (found != module.weights.end()) return &found->second;

@@ -21,7 +21,8 @@ class Builder {
   // Where the nodes that follow come from.
   void set_place(std::string place, std::string scope = "");
 
-  // The node's first output, null where it has none. Throws UsageError (with op, place and shapes) when operands or attributes do not fit.
+  // The node's first output, null where it has none. Throws UsageError (with op, place and shapes) when operands or
+  // attributes do not fit.
   ir::Value* op(std::string_view name, std::vector<ir::Value*> inputs, ir::Attrs attrs = {});
   // All outputs.
   std::vector<ir::Value*> ops(std::string_view name, std::vector<ir::Value*> inputs, ir::Attrs attrs = {});
@@ -48,8 +49,7 @@ class Builder {
   std::vector<ir::Value*> region_op(std::string_view name, std::vector<ir::Value*> inputs, ir::Attrs attrs,
                                     std::vector<std::unique_ptr<ir::Graph>> regions, std::vector<ir::Type> outputs);
   // An op without a translator: outputs of the given (or unknown) types, reported together later.
-  std::vector<ir::Value*> unsupported(std::string name, std::vector<ir::Value*> inputs,
-                                      std::vector<ir::Type> outputs);
+  std::vector<ir::Value*> unsupported(std::string name, std::vector<ir::Value*> inputs, std::vector<ir::Type> outputs);
 
   // Writes into another graph (a region) while the guard lives.
   class Into {

@@ -18,9 +18,9 @@ namespace {
 // pattern of a finite value is a small integer that rounding may carry into the next exponent.
 struct SmallFloat {
   int exponent_bits, mantissa_bits, bias;
-  int largest;        // pattern of the largest finite value
-  int infinity = -1;  // pattern of infinity; -1: the format has none
-  int nan = -1;       // pattern of a NaN; -1: the format has none
+  int largest;                // pattern of the largest finite value
+  int infinity = -1;          // pattern of infinity; -1: the format has none
+  int nan = -1;               // pattern of a NaN; -1: the format has none
   bool negative_zero = true;  // false (fnuz): the pattern of -0 is the NaN
 };
 
@@ -53,10 +53,13 @@ array decode_table(DType dtype) {
     const int width = 1 + f.exponent_bits + f.mantissa_bits, sign_bit = 1 << (width - 1);
     const int pattern = bits & (2 * sign_bit - 1), magnitude = pattern & (sign_bit - 1);
     const int exponent = magnitude >> f.mantissa_bits, mantissa = magnitude & ((1 << f.mantissa_bits) - 1);
-    v = exponent == 0 ? std::ldexp(static_cast<float>(mantissa), 1 - f.bias - f.mantissa_bits)
-                      : std::ldexp(static_cast<float>(mantissa | (1 << f.mantissa_bits)), exponent - f.bias - f.mantissa_bits);
-    if (magnitude == f.infinity) v = std::numeric_limits<float>::infinity();
-    else if (f.negative_zero ? magnitude > f.largest : pattern == f.nan) v = std::numeric_limits<float>::quiet_NaN();
+    v = exponent == 0
+            ? std::ldexp(static_cast<float>(mantissa), 1 - f.bias - f.mantissa_bits)
+            : std::ldexp(static_cast<float>(mantissa | (1 << f.mantissa_bits)), exponent - f.bias - f.mantissa_bits);
+    if (magnitude == f.infinity)
+      v = std::numeric_limits<float>::infinity();
+    else if (f.negative_zero ? magnitude > f.largest : pattern == f.nan)
+      v = std::numeric_limits<float>::quiet_NaN();
     if (pattern & sign_bit) v = -v;
   }
   return mx::array(values.data(), {256}, mx::float32);
@@ -74,7 +77,8 @@ array round_magnitude(const array& bits, const SmallFloat& f) {
   // Subnormal results: whole units of the smallest one.
   const int unit = 1 - f.bias - f.mantissa_bits;
   array value = mx::view(bits, mx::float32);
-  array units = mx::round(mx::multiply(mx::multiply(value, f32(std::ldexp(1.0, -unit / 2))), f32(std::ldexp(1.0, -unit + unit / 2))));
+  array units = mx::round(
+      mx::multiply(mx::multiply(value, f32(std::ldexp(1.0, -unit / 2))), f32(std::ldexp(1.0, -unit + unit / 2))));
   array subnormal = mx::astype(mx::minimum(units, f32(256)), mx::int32);
   return mx::where(mx::less(value, f32(std::ldexp(1.0, 1 - f.bias))), subnormal, normal);
 }
@@ -95,7 +99,8 @@ array encode(const array& x, DType dtype, bool saturate) {
   if (!f.negative_zero) sign = mx::where(mx::equal(pattern, i32(0)), i32(0), sign);
   array out = mx::bitwise_or(pattern, sign);
   // NaN in a format that has none: the largest value, as the reference implementations do.
-  out = mx::where(is_nan, f.nan >= 0 ? (f.negative_zero ? mx::bitwise_or(i32(f.nan), sign) : i32(f.nan)) : i32(f.largest), out);
+  out = mx::where(is_nan,
+                  f.nan >= 0 ? (f.negative_zero ? mx::bitwise_or(i32(f.nan), sign) : i32(f.nan)) : i32(f.largest), out);
   return mx::astype(out, mx::uint8);
 }
 

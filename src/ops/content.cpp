@@ -70,7 +70,8 @@ Binary binary(std::string_view op) {
   if (op == "divide" || op == "trunc_divide") return &truncated_quotient;
   if (op == "floor_divide")
     return [](const Dim& a, const Dim& b) { return b.is(0) ? std::nullopt : std::optional(floordiv(a, b)); };
-  if (op == "remainder") return [](const Dim& a, const Dim& b) { return b.is(0) ? std::nullopt : std::optional(mod(a, b)); };
+  if (op == "remainder")
+    return [](const Dim& a, const Dim& b) { return b.is(0) ? std::nullopt : std::optional(mod(a, b)); };
   return nullptr;
 }
 
@@ -241,7 +242,8 @@ const Dims& list(const ir::Node& node, const char* name) {
 // The places that a constant slice of a vector takes.
 std::optional<std::vector<size_t>> slice_places(const ir::Node& node, size_t size) {
   const Dims &starts = list(node, "starts"), &stops = list(node, "stops"), &steps = list(node, "steps");
-  if (node.inputs[0]->rank() != 1 || starts.size() != 1 || !starts[0].is_known() || !stops[0].is_known()) return std::nullopt;
+  if (node.inputs[0]->rank() != 1 || starts.size() != 1 || !starts[0].is_known() || !stops[0].is_known())
+    return std::nullopt;
   if (!steps.empty() && !steps[0].is_known()) return std::nullopt;
   const int64_t n = static_cast<int64_t>(size), step = steps.empty() ? 1 : steps[0].value();
   if (step == 0) return std::nullopt;
@@ -289,10 +291,12 @@ Content part_of(const ir::Node& node, const Dims& in, size_t output) {
   const Dims& sizes = list(node, "sizes");
   size_t at = 0;
   for (size_t i = 0; i <= output; ++i) {
-    if (!sizes[i].is_known() || sizes[i].value() < 0 || at + static_cast<size_t>(sizes[i].value()) > in.size()) return std::nullopt;
+    if (!sizes[i].is_known() || sizes[i].value() < 0 || at + static_cast<size_t>(sizes[i].value()) > in.size())
+      return std::nullopt;
     if (i < output) at += static_cast<size_t>(sizes[i].value());
   }
-  return Dims(in.begin() + static_cast<long>(at), in.begin() + static_cast<long>(at) + static_cast<long>(sizes[output].value()));
+  return Dims(in.begin() + static_cast<long>(at),
+              in.begin() + static_cast<long>(at) + static_cast<long>(sizes[output].value()));
 }
 
 Content joined(const ir::Node& node) {
@@ -325,7 +329,10 @@ Content repeated(const ir::Node& node, const Dims& in) {
 Content reduced(const ir::Node& node, const Dims& in) {
   if (node.inputs[0]->rank() == 0 || list(node, "axes").empty()) return in;
   if (in.empty() || in.size() > 16) return std::nullopt;
-  const Binary f = binary(node.op == "sum" ? "add" : node.op == "product" ? "multiply" : node.op == "max" ? "maximum" : "minimum");
+  const Binary f = binary(node.op == "sum"       ? "add"
+                          : node.op == "product" ? "multiply"
+                          : node.op == "max"     ? "maximum"
+                                                 : "minimum");
   Dim total = in[0];
   for (size_t i = 1; i < in.size(); ++i) total = *f(total, in[i]);
   return Dims{total};
@@ -342,7 +349,8 @@ Content summed(const ir::Node& node, const Dims& in) {
 // Ops whose first operand's content is known.
 Content from_first(const ir::Node& node, const Dims& first, size_t output) {
   const std::string& op = node.op;
-  if (op == "reshape" || op == "squeeze" || op == "expand_dims" || op == "copy" || op == "cast" || op == "transpose") return first;
+  if (op == "reshape" || op == "squeeze" || op == "expand_dims" || op == "copy" || op == "cast" || op == "transpose")
+    return first;
   if (op == "slice") return sliced(node, first);
   if (op == "slice_update") return slice_updated(node, first);
   if (op == "take") return gathered(node, first);
@@ -350,7 +358,9 @@ Content from_first(const ir::Node& node, const Dims& first, size_t output) {
   if (op == "broadcast" || op == "full") return repeated(node, first);
   if (op == "clip") return clipped(node, first);
   if (op == "negative") return zip({Dim(0)}, first, binary("subtract"));
-  if (op == "abs") return std::all_of(first.begin(), first.end(), [](const Dim& d) { return is_at_least(d, 0); }) ? Content(first) : std::nullopt;
+  if (op == "abs")
+    return std::all_of(first.begin(), first.end(), [](const Dim& d) { return is_at_least(d, 0); }) ? Content(first)
+                                                                                                   : std::nullopt;
   if (op == "flip") return list(node, "axes").empty() ? first : Dims(first.rbegin(), first.rend());
   if (op == "sum" || op == "product" || op == "max" || op == "min") return reduced(node, first);
   if (op == "cumsum") return summed(node, first);

@@ -22,7 +22,8 @@ Types bind(InferContext& c) {
 }
 
 Types check(InferContext& c) {
-  if (c.dtype(0) != DType::boolean || c.rank(0) != 0) c.fail("the condition is {}, bool[] is needed", ir::str(c.type(0)));
+  if (c.dtype(0) != DType::boolean || c.rank(0) != 0)
+    c.fail("the condition is {}, bool[] is needed", ir::str(c.type(0)));
   return {};
 }
 

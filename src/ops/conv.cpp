@@ -57,7 +57,8 @@ array conv_in_parts(const array& x, const array& weight, const Ints& stride, con
     columns *= static_cast<double>(weight.shape(2 + i)) *
                extent(x.shape(2 + i), 0, 0, weight.shape(2 + i), stride[i], dilation[i]);
   const bool copies = volume(weight.shape(), 2) > 1;
-  const int parts = copies ? static_cast<int>(std::clamp(std::ceil(columns / most_columns), 1.0, static_cast<double>(rows))) : 1;
+  const int parts =
+      copies ? static_cast<int>(std::clamp(std::ceil(columns / most_columns), 1.0, static_cast<double>(rows))) : 1;
   if (parts == 1) return conv_by_matmul(x, weight, stride, dilation, groups);
   const int each = (rows + parts - 1) / parts, reach = dilation[0] * (weight.shape(2) - 1) + 1;
   std::vector<array> results;
@@ -81,7 +82,8 @@ array conv_float(const array& x, const array& weight, const Ints& stride, const 
   array kernel = channels_last(weight);
   const Ints none = zeros_like(stride);
   if (groups == 1 || stride.size() < 3)
-    return channels_first(mx::conv_general(padded, kernel, stride, none, none, dilation, Ints(stride.size(), 1), groups));
+    return channels_first(
+        mx::conv_general(padded, kernel, stride, none, none, dilation, Ints(stride.size(), 1), groups));
   // MLX's three-dimensional convolution has no groups.
   std::vector<array> parts, xs = mx::split(padded, groups, -1), ks = mx::split(kernel, groups, 0);
   for (int g = 0; g < groups; ++g)
@@ -106,9 +108,11 @@ array conv(const array& x, const array& weight, const std::optional<array>& bias
                         weight.shape(2 + i), dilation[i], x.shape(2 + i), low[i], high[i]);
   if (mx::issubdtype(x.dtype(), mx::floating) && x.dtype() != mx::float64)
     return add_bias(conv_float(x, weight, stride, low, high, dilation, groups), bias);
-  // Integers: float64 holds every sum of 32-bit products that a kernel of real size can give. It exists on the CPU only.
+  // Integers: float64 holds every sum of 32-bit products that a kernel of real size can give. It exists on the CPU
+  // only.
   mx::StreamContext cpu(mx::Device::cpu);
-  array y = conv_float(mx::astype(x, mx::float64), mx::astype(weight, mx::float64), stride, low, high, dilation, groups);
+  array y =
+      conv_float(mx::astype(x, mx::float64), mx::astype(weight, mx::float64), stride, low, high, dilation, groups);
   return add_bias(mx::astype(y, x.dtype()), bias);
 }
 
@@ -137,8 +141,8 @@ array transpose_float(const array& x, const array& weight, const Ints& stride, c
   array kernel = channels_last(mx::reshape(mx::swapaxes(mx::reshape(weight, grouped), 1, 2), joined));
   Ints pads;
   for (size_t i = 0; i < stride.size(); ++i) pads.push_back(dilation[i] * (weight.shape(2 + i) - 1));
-  return channels_first(mx::conv_general(channels_last(x), kernel, Ints(stride.size(), 1), pads, pads, dilation, stride,
-                                         groups, true));
+  return channels_first(
+      mx::conv_general(channels_last(x), kernel, Ints(stride.size(), 1), pads, pads, dilation, stride, groups, true));
 }
 
 }  // namespace
@@ -167,8 +171,8 @@ array fold(const array& x, const Ints& output_size, const Ints& kernel, const In
   require<UsageError>(x.ndim() == 3, "[fold] operand has rank {}, 3 expected", x.ndim());
   // Products stop growing once they cannot fit the operand any more.
   for (int k : kernel) taps = std::min<int64_t>(taps * k, int64_t{x.shape(1)} + 1);
-  require<UsageError>(taps > 0 && x.shape(1) % taps == 0,
-                      "[fold] {} rows are no multiple of a kernel of {} elements", x.shape(1), taps);
+  require<UsageError>(taps > 0 && x.shape(1) % taps == 0, "[fold] {} rows are no multiple of a kernel of {} elements",
+                      x.shape(1), taps);
   mx::Shape shape{x.shape(0), static_cast<int>(x.shape(1) / taps)};
   shape.insert(shape.end(), kernel.begin(), kernel.end());
   Ints before, after;
@@ -244,8 +248,8 @@ Types infer_conv_transpose(InferContext& c) {
     c.fail("{} channels do not fall into {} groups", x[1].str(), groups.str());
   ir::Shape out{x[0], w[1] * groups};
   for (size_t i = 0; i < n; ++i) {
-    ir::Dim size = (x[2 + i] - ir::Dim(1)) * stride[i] - low[i] - high[i] +
-                   dilation[i] * (w[2 + i] - ir::Dim(1)) + ir::Dim(1) + extra[i];
+    ir::Dim size = (x[2 + i] - ir::Dim(1)) * stride[i] - low[i] - high[i] + dilation[i] * (w[2 + i] - ir::Dim(1)) +
+                   ir::Dim(1) + extra[i];
     if (size.is_known() && size.value() < 0) c.fail("output axis {} would have {} elements", i + 2, size.value());
     out.push_back(size);
   }

@@ -10,7 +10,8 @@ namespace godwit::ops {
 array conv(const array& x, const array& weight, const std::optional<array>& bias, const Ints& stride, const Ints& low,
            const Ints& high, const Ints& dilation, int groups);
 
-// weight (C, O / groups, k...), bias (O); out = (in - 1) * stride - low - high + dilation * (k - 1) + 1 + output_padding
+// weight (C, O / groups, k...), bias (O); out = (in - 1) * stride - low - high + dilation * (k - 1) + 1 +
+// output_padding
 array conv_transpose(const array& x, const array& weight, const std::optional<array>& bias, const Ints& stride,
                      const Ints& low, const Ints& high, const Ints& output_padding, const Ints& dilation, int groups);
 

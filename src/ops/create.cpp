@@ -91,7 +91,8 @@ array eye(int rows, int columns, int offset, DType dtype) {
 array arange(int start, int step, int count, DType dtype) {
   require<UsageError>(count >= 0, "[arange] the count is {}", count);
   array index = mx::astype(mx::arange(0, count), mx::int64);
-  array value = mx::add(mx::multiply(index, array(static_cast<int64_t>(step), mx::int64)), array(static_cast<int64_t>(start), mx::int64));
+  array value = mx::add(mx::multiply(index, array(static_cast<int64_t>(step), mx::int64)),
+                        array(static_cast<int64_t>(start), mx::int64));
   return mx::astype(value, mlx_dtype(dtype));
 }
 
@@ -153,7 +154,9 @@ Types constant_type(InferContext& c) {
   return {{t.dtype, ir::dims(t.shape)}};
 }
 
-Types dims_type(InferContext& c) { return {{DType::i64, ir::Shape{static_cast<int64_t>(c.integers("values").size())}}}; }
+Types dims_type(InferContext& c) {
+  return {{DType::i64, ir::Shape{static_cast<int64_t>(c.integers("values").size())}}};
+}
 Types dim_type(InferContext&) { return {{DType::i64, ir::Shape{}}}; }
 
 void nonnegative(InferContext& c, const ir::Dim& d) {
@@ -192,7 +195,8 @@ ir::Dim range_length(InferContext& c) {
 Types range_type(InferContext& c) {
   checks::one_dtype(c);
   for (size_t i = 0; i < 3; ++i)
-    if (c.rank(i) > 1 || (c.rank(i) == 1 && !checks::may_equal(c.shape(i)[0], 1))) c.fail("start, limit and delta must be scalars");
+    if (c.rank(i) > 1 || (c.rank(i) == 1 && !checks::may_equal(c.shape(i)[0], 1)))
+      c.fail("start, limit and delta must be scalars");
   return {{c.dtype(0), ir::Shape{is_integer(c.dtype(0)) ? range_length(c) : InferContext::fresh()}}};
 }
 
@@ -227,8 +231,12 @@ Rows create_rows() {
   add(row("arange", &arange, "start, step=1, count, dtype", arange_type));
   add(row("range", &range, "start, limit, delta", range_type));
   add(row("linspace", &linspace, "start, stop, count", linspace_type));
-  add(row("tri_lower", &tri_lower, "x, offset=0", triangle_type).cpp("mx::tril({x}, {offset})").python("mx.tril({x}, {offset})"));
-  add(row("tri_upper", &tri_upper, "x, offset=0", triangle_type).cpp("mx::triu({x}, {offset})").python("mx.triu({x}, {offset})"));
+  add(row("tri_lower", &tri_lower, "x, offset=0", triangle_type)
+          .cpp("mx::tril({x}, {offset})")
+          .python("mx.tril({x}, {offset})"));
+  add(row("tri_upper", &tri_upper, "x, offset=0", triangle_type)
+          .cpp("mx::triu({x}, {offset})")
+          .python("mx.triu({x}, {offset})"));
   add(row("random_uniform", &random_uniform, "shape, dtype", random_type).impure());
   add(row("random_normal", &random_normal, "shape, dtype", random_type).impure());
   return rows;

@@ -171,8 +171,8 @@ array roi_align(const array& x, const array& boxes, const array& batch_indices, 
     require<UsageError>(owner[n] >= 0 && owner[n] < batches, "[roi_align] batch index {} is out of range", owner[n]);
     const Region region = region_of(&corners[static_cast<size_t>(n) * 4], height, width, scale, sampling, half_pixel);
     for (size_t bin = 0; bin < bins; ++bin) {
-      const std::vector<Corners> places = samples_of(region, static_cast<int>(bin) / width, static_cast<int>(bin) % width,
-                                                     in_height, in_width);
+      const std::vector<Corners> places =
+          samples_of(region, static_cast<int>(bin) / width, static_cast<int>(bin) % width, in_height, in_width);
       for (int c = 0; c < channels; ++c) {
         const float* source = planes.data() + (static_cast<size_t>(owner[n]) * channels + c) * plane;
         out[(static_cast<size_t>(n) * channels + c) * bins + bin] = sampled(source, places, mode == "avg");
@@ -210,7 +210,8 @@ Types infer_roi_align(InferContext& c) {
 
 Rows detection_rows() {
   Rows rows;
-  rows.push_back(row("nms", &nms, "boxes, scores, max_per_class, iou_threshold, score_threshold, center=false", infer_nms));
+  rows.push_back(
+      row("nms", &nms, "boxes, scores, max_per_class, iou_threshold, score_threshold, center=false", infer_nms));
   rows.push_back(row("roi_align", &roi_align,
                      "x, boxes, batch_indices, mode=\"avg\", height, width, scale=1.0, sampling=0, half_pixel=true",
                      infer_roi_align));

@@ -21,9 +21,12 @@ mx::Dtype mlx_dtype(DType dtype) {
     case DType::bf16: return mx::bfloat16;
     case DType::f32: return mx::float32;
     case DType::f64: return mx::float64;
-    case DType::c64: case DType::c128: return mx::complex64;
-    case DType::i4: case DType::i2: return mx::int8;
-    case DType::u4: case DType::u2: return mx::uint8;
+    case DType::c64:
+    case DType::c128: return mx::complex64;
+    case DType::i4:
+    case DType::i2: return mx::int8;
+    case DType::u4:
+    case DType::u2: return mx::uint8;
     case DType::text: raise<InternalError>("a text tensor has no MLX array");
     default: return mx::uint8;
   }

@@ -112,8 +112,8 @@ array power(const array& x, const array& y) {
   if (!is_integral(x) || !is_signed(x)) return mx::power(x, y);
   array zero = like(x, 0), one = like(x, 1);
   array odd = mx::equal(mx::bitwise_and(y, one), one);
-  array inverse = mx::where(mx::equal(x, one), one,
-                            mx::where(mx::equal(x, like(x, -1)), mx::where(odd, like(x, -1), one), zero));
+  array inverse =
+      mx::where(mx::equal(x, one), one, mx::where(mx::equal(x, like(x, -1)), mx::where(odd, like(x, -1), one), zero));
   return mx::where(mx::less(y, zero), inverse, mx::power(x, mx::maximum(y, zero)));
 }
 
@@ -189,9 +189,7 @@ Types comparison(InferContext& c) {
   return infer::broadcast_bool(c);
 }
 
-Types magnitude(InferContext& c) {
-  return {{is_complex(c.dtype(0)) ? DType::f32 : c.dtype(0), c.shape(0)}};
-}
+Types magnitude(InferContext& c) { return {{is_complex(c.dtype(0)) ? DType::f32 : c.dtype(0), c.shape(0)}}; }
 
 Types part(InferContext& c) {
   if (!is_complex(c.dtype(0))) c.fail("operand is {}, complex64 is needed", name(c.dtype(0)));
@@ -282,7 +280,10 @@ Rows unary_rows() {
   add(unary("is_nan", MLX_UNARY(isnan), infer::same_bool, "isnan"));
   add(unary("is_finite", MLX_UNARY(isfinite), infer::same_bool, "isfinite"));
   add(row("is_inf", &is_inf, "x, positive=true, negative=true", infer::same_bool));
-  add(row("copy", +[](const array& x) { return x; }, "x", infer::same).cpp("{x}").python("{x}"));
+  add(row(
+          "copy", +[](const array& x) { return x; }, "x", infer::same)
+          .cpp("{x}")
+          .python("{x}"));
   add(unary("real", MLX_UNARY(real), part));
   add(unary("imag", MLX_UNARY(imag), part));
   add(unary("conjugate", MLX_UNARY(conjugate), infer::same));
@@ -323,11 +324,14 @@ Rows elementwise_rows() {
   add(binary("greater", MLX_BINARY(greater), comparison));
   add(binary("greater_equal", MLX_BINARY(greater_equal), comparison));
   add(row("complex", &complex, "re, im", join));
-  add(row("where", +[](const array& condition, const array& x, const array& y) { return mx::where(condition, x, y); },
+  add(row(
+          "where", +[](const array& condition, const array& x, const array& y) { return mx::where(condition, x, y); },
           "condition, x, y", choose)
           .cpp("mx::where({condition}, {x}, {y})")
           .python("mx.where({condition}, {x}, {y})"));
-  add(row("clip", &clip, "x, low?, high?", numbers).cpp("mx::clip({x}, {low}, {high})").python("mx.clip({x}, {low}, {high})"));
+  add(row("clip", &clip, "x, low?, high?", numbers)
+          .cpp("mx::clip({x}, {low}, {high})")
+          .python("mx.clip({x}, {low}, {high})"));
   add(row("nan_to_num", &nan_to_num, "x, nan=0.0, posinf, neginf", infer::same));
   add(row("cast", &cast, "x, from, to, saturate=true", converted));
   add(row("bitcast", &bitcast, "x, from, to", reinterpreted));

@@ -14,7 +14,7 @@ array erfinv(const array& x);
 array logaddexp(const array& x, const array& y);
 array lgamma(const array& x);
 array digamma(const array& x);
-array angle(const array& x);  // complex64 -> float32
+array angle(const array& x);                      // complex64 -> float32
 array complex(const array& re, const array& im);  // float32, float32 -> complex64
 array logical_not(const array& x);
 array bitwise_not(const array& x);

@@ -45,10 +45,9 @@ Tap tap_at(const array& x, int size, const array& weight) {
 
 array cubic_weight(const array& distance, bool inner) {
   const double a = -0.75;
-  const array &x = distance;
+  const array& x = distance;
   array x2 = mx::square(x), x3 = mx::multiply(x2, x);
-  if (inner)
-    return mx::add(mx::subtract(mx::multiply(x3, number(a + 2)), mx::multiply(x2, number(a + 3))), number(1));
+  if (inner) return mx::add(mx::subtract(mx::multiply(x3, number(a + 2)), mx::multiply(x2, number(a + 3))), number(1));
   array p = mx::subtract(mx::multiply(x3, number(a)), mx::multiply(x2, number(5 * a)));
   return mx::subtract(mx::add(p, mx::multiply(x, number(8 * a))), number(4 * a));
 }
@@ -110,8 +109,8 @@ array grid_sample(const array& x, const array& grid, const std::string& mode, co
       index = mx::add(mx::multiply(index, array(x.shape(2 + i))), tap.index);
       weight = mx::where(tap.valid, mx::multiply(weight, tap.weight), mx::zeros_like(weight));
     }
-    array taken = mx::take_along_axis(
-        planes, mx::broadcast_to(mx::expand_dims(index, 1), {batch, channels, places}), 2);
+    array taken =
+        mx::take_along_axis(planes, mx::broadcast_to(mx::expand_dims(index, 1), {batch, channels, places}), 2);
     sum = mx::add(sum, mx::multiply(taken, mx::astype(mx::expand_dims(weight, 1), planes.dtype())));
   }
   return mx::astype(mx::reshape(sum, result), x.dtype());

@@ -50,7 +50,8 @@ int64_t volume(const mx::Shape& shape, size_t first, size_t last) {
 }
 
 Indexed indexed(const array& x, const Ints& axes, size_t count, const char* op) {
-  require<UsageError>(!axes.empty() && axes.size() == count, "[{}] {} index arrays for {} axes", op, count, axes.size());
+  require<UsageError>(!axes.empty() && axes.size() == count, "[{}] {} index arrays for {} axes", op, count,
+                      axes.size());
   Indexed out;
   for (int axis : axes) out.order.push_back(axis_of(axis, x, op));
   for (size_t i = 1; i < out.order.size(); ++i)
@@ -59,7 +60,9 @@ Indexed indexed(const array& x, const Ints& axes, size_t count, const char* op) 
   out.place = neighbours ? out.order.front() : 0;
   for (int axis : out.order) out.sizes.push_back(x.shape(axis));
   for (int i = 0; i < static_cast<int>(x.ndim()); ++i) {
-    if (std::find(out.order.begin(), out.order.begin() + static_cast<long>(count), i) != out.order.begin() + static_cast<long>(count)) continue;
+    if (std::find(out.order.begin(), out.order.begin() + static_cast<long>(count), i) !=
+        out.order.begin() + static_cast<long>(count))
+      continue;
     out.order.push_back(i);
     out.rest.push_back(x.shape(i));
   }
@@ -104,29 +107,33 @@ array take(const array& x, const array& indices, int axis) {
 
 array take_along(const array& x, const array& indices, int axis) {
   if (x.ndim() == 0 || indices.ndim() == 0) {
-    array line = take_along(mx::reshape(x, {static_cast<int>(x.size())}), mx::reshape(indices, {static_cast<int>(indices.size())}), 0);
+    array line = take_along(mx::reshape(x, {static_cast<int>(x.size())}),
+                            mx::reshape(indices, {static_cast<int>(indices.size())}), 0);
     return mx::reshape(line, indices.shape());
   }
   axis = places::axis_of(axis, x, "take_along");
   if (indices.size() == 0) return mx::zeros(indices.shape(), x.dtype());
-  require<UsageError>(indices.ndim() == x.ndim() && x.shape(axis) > 0, "[take_along] {} indices into rank {}", indices.size(), x.ndim());
+  require<UsageError>(indices.ndim() == x.ndim() && x.shape(axis) > 0, "[take_along] {} indices into rank {}",
+                      indices.size(), x.ndim());
   mx::Shape start(x.ndim(), 0), stop = indices.shape();
   stop[static_cast<size_t>(axis)] = x.shape(axis);
   for (int i = 0; i < static_cast<int>(x.ndim()); ++i)
-    require<UsageError>(i == axis || indices.shape(i) <= x.shape(i), "[take_along] {} indices on axis {} of {} elements",
-                        indices.shape(i), i, x.shape(i));
+    require<UsageError>(i == axis || indices.shape(i) <= x.shape(i),
+                        "[take_along] {} indices on axis {} of {} elements", indices.shape(i), i, x.shape(i));
   return mx::take_along_axis(mx::slice(x, start, stop), places::inside(indices, x.shape(axis)), axis);
 }
 
 array gather_nd(const array& x, const array& indices, int batch_dims) {
   const int k = indices.ndim() ? indices.shape(-1) : 0, rank = static_cast<int>(x.ndim());
-  require<UsageError>(indices.ndim() > 0 && batch_dims >= 0 && batch_dims < static_cast<int>(indices.ndim()) && batch_dims + k <= rank,
-                      "[gather_nd] {} indices behind {} batch axes into rank {}", k, batch_dims, rank);
+  require<UsageError>(
+      indices.ndim() > 0 && batch_dims >= 0 && batch_dims < static_cast<int>(indices.ndim()) && batch_dims + k <= rank,
+      "[gather_nd] {} indices behind {} batch axes into rank {}", k, batch_dims, rank);
   const size_t b = static_cast<size_t>(batch_dims);
   std::vector<array> at;
   std::vector<int> sizes;
   for (int i = 0; i < batch_dims; ++i) {  // the batch axes index themselves
-    require<UsageError>(x.shape(i) == indices.shape(i), "[gather_nd] batch axis {} has {} and {} elements", i, x.shape(i), indices.shape(i));
+    require<UsageError>(x.shape(i) == indices.shape(i), "[gather_nd] batch axis {} has {} and {} elements", i,
+                        x.shape(i), indices.shape(i));
     mx::Shape line(indices.ndim() - 1, 1);
     line[static_cast<size_t>(i)] = x.shape(i);
     at.push_back(mx::reshape(mx::arange(0, x.shape(i)), line));
@@ -136,7 +143,8 @@ array gather_nd(const array& x, const array& indices, int batch_dims) {
   for (int i = 0; i < k; ++i) sizes.push_back(x.shape(batch_dims + i));
   mx::Shape rest(x.shape().begin() + static_cast<long>(b) + k, x.shape().end());
   mx::Shape rows = joined({static_cast<int>(places::volume(x.shape(), 0, b + static_cast<size_t>(k)))}, rest);
-  array where = mx::broadcast_to(places::flat(at, sizes), mx::Shape(indices.shape().begin(), indices.shape().end() - 1));
+  array where =
+      mx::broadcast_to(places::flat(at, sizes), mx::Shape(indices.shape().begin(), indices.shape().end() - 1));
   return take_rows(mx::reshape(x, rows), where, rest);
 }
 
@@ -172,7 +180,8 @@ Types take_type(InferContext& c) {
 
 Types take_along_type(InferContext& c) {
   checks::indices(c, 1);
-  if (std::max<int64_t>(c.rank(0), 1) != std::max<int64_t>(c.rank(1), 1)) c.fail("ranks {} and {}", c.rank(0), c.rank(1));
+  if (std::max<int64_t>(c.rank(0), 1) != std::max<int64_t>(c.rank(1), 1))
+    c.fail("ranks {} and {}", c.rank(0), c.rank(1));
   c.axis(c.number("axis"), c.rank(0));
   return {{c.dtype(0), c.shape(1)}};
 }
@@ -209,7 +218,9 @@ Types index_type(InferContext& c) {
 Rows index_rows() {
   Rows rows;
   auto add = [&](Op&& op) { rows.push_back(std::move(op)); };
-  add(row("take", &take, "x, indices, axis=0", take_type).cpp("mx::take({x}, {indices}, {axis})").python("mx.take({x}, {indices}, axis={axis})"));
+  add(row("take", &take, "x, indices, axis=0", take_type)
+          .cpp("mx::take({x}, {indices}, {axis})")
+          .python("mx.take({x}, {indices}, axis={axis})"));
   add(row("take_along", &take_along, "x, indices, axis", take_along_type));
   add(row("gather_nd", &gather_nd, "x, indices, batch_dims=0", gather_nd_type));
   add(row("index", &index, "x, indices, axes", index_type));

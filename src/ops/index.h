@@ -24,7 +24,8 @@ array scatter(const array& x, const array& indices, const array& updates, int ax
 // indices (i..., k), updates (i..., rest...): whole slices behind the first k axes.
 array scatter_nd(const array& x, const array& indices, const array& updates, const std::string& reduction);
 // index(x, indices, axes) = values; accumulate: += with repeated places counted.
-array index_put(const array& x, const array& values, const std::vector<array>& indices, const Ints& axes, bool accumulate);
+array index_put(const array& x, const array& values, const std::vector<array>& indices, const Ints& axes,
+                bool accumulate);
 // The elements of x where mask is true are replaced by those of source, in order.
 array masked_scatter(const array& x, const array& mask, const array& source);
 

@@ -20,10 +20,10 @@ int64_t volume(const mlx::core::Shape& shape, size_t first, size_t last);
 
 // The layout of index and index_put: the indexed axes in front, the others behind.
 struct Indexed {
-  std::vector<int> order, inverse;    // transposition and its inverse
-  std::vector<int> sizes;             // of the indexed axes
-  mlx::core::Shape rest;              // the other axes
-  int place;                          // where the broadcast index axes stand in the result
+  std::vector<int> order, inverse;  // transposition and its inverse
+  std::vector<int> sizes;           // of the indexed axes
+  mlx::core::Shape rest;            // the other axes
+  int place;                        // where the broadcast index axes stand in the result
 };
 Indexed indexed(const array& x, const Ints& axes, size_t count, const char* op);
 

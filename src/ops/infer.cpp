@@ -53,8 +53,8 @@ void InferContext::fail_with(const std::string& message) const {
   raise<UsageError>("[{}] {}; operands: {}{}", node_.op, message, operands,
                     node_.place.empty() && node_.scope.empty()
                         ? ""
-                        : fmt::format(" (node {}{}{})", node_.scope, node_.scope.empty() || node_.place.empty() ? "" : ", ",
-                                      node_.place));
+                        : fmt::format(" (node {}{}{})", node_.scope,
+                                      node_.scope.empty() || node_.place.empty() ? "" : ", ", node_.place));
 }
 
 int64_t InferContext::axis(const ir::Dim& axis, int64_t rank) const {
@@ -79,11 +79,14 @@ ir::Shape broadcast(const ir::Shape& a, const ir::Shape& b, const InferContext& 
   for (size_t i = 0; i < shorter.size(); ++i) {
     const ir::Dim &x = longer[offset + i], &y = shorter[i];
     if (x == y || y.is(1)) continue;
-    if (x.is(1)) out[offset + i] = y;
+    if (x.is(1))
+      out[offset + i] = y;
     else if (x.is_known() && y.is_known())
       context.fail("shapes {} and {} do not broadcast", ir::str(a), ir::str(b));
-    else if (y.is_known()) out[offset + i] = y;
-    else if (!x.is_known()) out[offset + i] = InferContext::fresh();
+    else if (y.is_known())
+      out[offset + i] = y;
+    else if (!x.is_known())
+      out[offset + i] = InferContext::fresh();
   }
   return out;
 }
@@ -109,8 +112,10 @@ ir::Shape reduced(InferContext& c) {
   ir::Shape out;
   for (size_t i = 0; i < in.size(); ++i) {
     bool gone = std::binary_search(axes.begin(), axes.end(), static_cast<int64_t>(i));
-    if (!gone) out.push_back(in[i]);
-    else if (keep) out.push_back(1);
+    if (!gone)
+      out.push_back(in[i]);
+    else if (keep)
+      out.push_back(1);
   }
   return out;
 }

@@ -61,14 +61,14 @@ ir::Shape broadcast(const ir::Shape& a, const ir::Shape& b, const InferContext& 
 namespace infer {
 using Types = std::vector<ir::Type>;
 
-Types same(InferContext& c);                // type of operand 0
-Types broadcast(InferContext& c);           // all operands broadcast, dtype of operand 0
-Types broadcast_bool(InferContext& c);      // all operands broadcast, bool
-Types same_bool(InferContext& c);           // shape of operand 0, bool
-Types reduce(InferContext& c);              // params axes, keepdims; dtype of operand 0
+Types same(InferContext& c);            // type of operand 0
+Types broadcast(InferContext& c);       // all operands broadcast, dtype of operand 0
+Types broadcast_bool(InferContext& c);  // all operands broadcast, bool
+Types same_bool(InferContext& c);       // shape of operand 0, bool
+Types reduce(InferContext& c);          // params axes, keepdims; dtype of operand 0
 Types reduce_bool(InferContext& c);
-Types reduce_i64(InferContext& c);          // count-like reductions
-Types shape_param(InferContext& c);         // params shape, dtype
+Types reduce_i64(InferContext& c);   // count-like reductions
+Types shape_param(InferContext& c);  // params shape, dtype
 
 }  // namespace infer
 

@@ -109,11 +109,16 @@ Equation parse_equation(InferContext& c) {
   part = &eq.operands.back();
   bool arrow = false;
   for (size_t i = 0; i < text.size(); ++i) {
-    if (text.compare(i, 3, "...") == 0) *part += '.', i += 2;
-    else if (text.compare(i, 2, "->") == 0 && !arrow) arrow = true, part = &eq.result, ++i;
-    else if (text[i] == ',' && !arrow) part = &eq.operands.emplace_back();
-    else if ((text[i] >= 'a' && text[i] <= 'z') || (text[i] >= 'A' && text[i] <= 'Z')) *part += text[i];
-    else c.fail("equation '{}' has an unexpected '{}'", text, text[i]);
+    if (text.compare(i, 3, "...") == 0)
+      *part += '.', i += 2;
+    else if (text.compare(i, 2, "->") == 0 && !arrow)
+      arrow = true, part = &eq.result, ++i;
+    else if (text[i] == ',' && !arrow)
+      part = &eq.operands.emplace_back();
+    else if ((text[i] >= 'a' && text[i] <= 'z') || (text[i] >= 'A' && text[i] <= 'Z'))
+      *part += text[i];
+    else
+      c.fail("equation '{}' has an unexpected '{}'", text, text[i]);
   }
   if (arrow) return eq;
   // Implicit result: the ellipsis, then the letters that occur once, in alphabetic order.
@@ -143,29 +148,35 @@ Types einsum_type(InferContext& c) {
     size_t axis = 0;
     for (char ch : subscripts) {
       if (ch == '.') {
-        ellipsis = broadcast(ellipsis, {shape.begin() + static_cast<long>(axis), shape.begin() + static_cast<long>(axis + hidden)}, c);
+        ellipsis = broadcast(
+            ellipsis, {shape.begin() + static_cast<long>(axis), shape.begin() + static_cast<long>(axis + hidden)}, c);
         axis += hidden;
         continue;
       }
       const ir::Dim& d = shape[axis++];
       auto [at, is_new] = letters.emplace(ch, d);
       if (is_new || at->second == d || d.is(1)) continue;
-      if (!at->second.is(1) && !checks::may_equal(at->second, d)) c.fail("'{}' is {} and {}", ch, at->second.str(), d.str());
+      if (!at->second.is(1) && !checks::may_equal(at->second, d))
+        c.fail("'{}' is {} and {}", ch, at->second.str(), d.str());
       if (at->second.is(1) || d.is_known()) at->second = d;
     }
   }
   ir::Shape out;
   for (char ch : eq.result) {
-    if (ch == '.') out.insert(out.end(), ellipsis.begin(), ellipsis.end());
-    else if (auto found = letters.find(ch); found != letters.end()) out.push_back(found->second);
-    else c.fail("'{}' is in the result only", ch);
+    if (ch == '.')
+      out.insert(out.end(), ellipsis.begin(), ellipsis.end());
+    else if (auto found = letters.find(ch); found != letters.end())
+      out.push_back(found->second);
+    else
+      c.fail("'{}' is in the result only", ch);
   }
   return {{c.dtype(0), out}};
 }
 
 void square(InferContext& c) {
   checks::floats(c);
-  if (c.rank(0) < 2 || !checks::may_equal(c.shape(0)[c.shape(0).size() - 2], c.shape(0).back())) c.fail("square matrices are needed");
+  if (c.rank(0) < 2 || !checks::may_equal(c.shape(0)[c.shape(0).size() - 2], c.shape(0).back()))
+    c.fail("square matrices are needed");
 }
 
 Types determinant_type(InferContext& c) {
@@ -182,7 +193,8 @@ Types cdist_type(InferContext& c) {
   checks::one_dtype(c);
   checks::floats(c);
   const ir::Shape &a = c.shape(0), &b = c.shape(1);
-  if (a.size() < 2 || b.size() < 2 || !checks::may_equal(a.back(), b.back())) c.fail("points of one dimension are needed");
+  if (a.size() < 2 || b.size() < 2 || !checks::may_equal(a.back(), b.back()))
+    c.fail("points of one dimension are needed");
   ir::Shape out = broadcast({a.begin(), a.end() - 2}, {b.begin(), b.end() - 2}, c);
   out.push_back(a[a.size() - 2]);
   out.push_back(b[b.size() - 2]);
@@ -207,10 +219,12 @@ Types linear_type(InferContext& c) {
   checks::one_dtype(c);
   if (c.rank(0) == 0 || c.rank(1) != 2) c.fail("a vector and a matrix (out, in) are needed");
   if (!checks::may_equal(c.shape(0).back(), c.shape(1)[1]))
-    c.fail("weight {} expects {} features, the input has {}", ir::str(c.shape(1)), c.shape(1)[1].str(), c.shape(0).back().str());
+    c.fail("weight {} expects {} features, the input has {}", ir::str(c.shape(1)), c.shape(1)[1].str(),
+           c.shape(0).back().str());
   ir::Shape out = c.shape(0);
   out.back() = c.shape(1)[0];
-  if (c.has(2) && (c.rank(2) != 1 || !checks::may_equal(c.shape(2)[0], out.back()))) c.fail("bias {} for {} features", ir::str(c.shape(2)), out.back().str());
+  if (c.has(2) && (c.rank(2) != 1 || !checks::may_equal(c.shape(2)[0], out.back())))
+    c.fail("bias {} for {} features", ir::str(c.shape(2)), out.back().str());
   return {{c.dtype(0), out}};
 }
 

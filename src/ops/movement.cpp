@@ -5,8 +5,8 @@
 #include <algorithm>
 
 #include "base/error.h"
-#include "ops/movement_infer.h"
 #include "ops/families.h"
+#include "ops/movement_infer.h"
 
 namespace godwit::ops {
 
@@ -42,8 +42,9 @@ Range python_range(int n, int start, int stop, int step) {
 }
 
 std::vector<Range> ranges(const array& x, const Ints& axes, const Ints& starts, const Ints& stops, const Ints& steps) {
-  require<UsageError>(axes.size() == starts.size() && axes.size() == stops.size() && (steps.empty() || steps.size() == axes.size()),
-                      "[slice] axes, starts, stops and steps differ in length");
+  require<UsageError>(
+      axes.size() == starts.size() && axes.size() == stops.size() && (steps.empty() || steps.size() == axes.size()),
+      "[slice] axes, starts, stops and steps differ in length");
   std::vector<Range> out;
   for (size_t i = 0; i < x.ndim(); ++i) out.push_back({0, 1, x.shape(static_cast<int>(i))});
   for (size_t i = 0; i < axes.size(); ++i) {
@@ -106,7 +107,8 @@ std::vector<array> split(const array& x, const Ints& sizes, int axis) {
   std::vector<array> parts;
   int64_t at = 0;
   for (int size : sizes) {
-    require<UsageError>(size >= 0 && at + size <= x.shape(axis), "[split] sizes ({}) of {} elements", fmt::join(sizes, ", "), x.shape(axis));
+    require<UsageError>(size >= 0 && at + size <= x.shape(axis), "[split] sizes ({}) of {} elements",
+                        fmt::join(sizes, ", "), x.shape(axis));
     start[static_cast<size_t>(axis)] = static_cast<int>(at);
     stop[static_cast<size_t>(axis)] = static_cast<int>(at += size);
     parts.push_back(mx::slice(x, start, stop));
@@ -125,12 +127,16 @@ array slice(const array& x, const Ints& axes, const Ints& starts, const Ints& st
     step.push_back(r.count ? r.step : 1);
     const int64_t end = r.start + int64_t{r.count} * r.step;
     // Going down, MLX reads a stop of -1 as the last element: one that lies before the first is spelt -n - 1.
-    stop.push_back(r.count == 0 ? 0 : r.step > 0 ? static_cast<int>(std::min<int64_t>(end, n)) : end < 0 ? -n - 1 : static_cast<int>(end));
+    stop.push_back(r.count == 0 ? 0
+                   : r.step > 0 ? static_cast<int>(std::min<int64_t>(end, n))
+                   : end < 0    ? -n - 1
+                                : static_cast<int>(end));
   }
   return mx::slice(x, start, stop, step);
 }
 
-array slice_update(const array& x, const array& update, const Ints& axes, const Ints& starts, const Ints& stops, const Ints& steps) {
+array slice_update(const array& x, const array& update, const Ints& axes, const Ints& starts, const Ints& stops,
+                   const Ints& steps) {
   mx::Shape start, stop, step, shape;
   std::vector<int> flipped;
   const auto all = ranges(x, axes, starts, stops, steps);
@@ -165,13 +171,16 @@ int source(int i, int n, const std::string& mode) {
 
 }  // namespace
 
-array pad(const array& x, const std::optional<array>& value, const Ints& low, const Ints& high, const std::string& mode) {
-  require<UsageError>(low.size() == x.ndim() && high.size() == x.ndim(), "[pad] {} and {} entries for {}", low.size(), high.size(), describe_shape(x));
+array pad(const array& x, const std::optional<array>& value, const Ints& low, const Ints& high,
+          const std::string& mode) {
+  require<UsageError>(low.size() == x.ndim() && high.size() == x.ndim(), "[pad] {} and {} entries for {}", low.size(),
+                      high.size(), describe_shape(x));
   if (mode == "constant") {
     mx::Shape start(x.ndim(), 0), stop = x.shape(), below(x.ndim(), 0), above(x.ndim(), 0);
     std::vector<int> axes;
     for (size_t i = 0; i < low.size(); ++i) {
-      require<UsageError>(int64_t{x.shape(static_cast<int>(i))} + low[i] + high[i] >= 0, "[pad] axis {} of {} by {} and {}", i, describe_shape(x), low[i], high[i]);
+      require<UsageError>(int64_t{x.shape(static_cast<int>(i))} + low[i] + high[i] >= 0,
+                          "[pad] axis {} of {} by {} and {}", i, describe_shape(x), low[i], high[i]);
       axes.push_back(static_cast<int>(i));
       below[i] = std::max(low[i], 0);
       above[i] = std::max(high[i], 0);
@@ -188,7 +197,8 @@ array pad(const array& x, const std::optional<array>& value, const Ints& low, co
   for (size_t i = 0; i < low.size(); ++i) {
     if (low[i] == 0 && high[i] == 0) continue;
     const int n = x.shape(static_cast<int>(i));
-    require<UsageError>(n > 0 && int64_t{n} + low[i] + high[i] >= 0, "[pad] axis {} of {} by {} and {}, mode {}", i, describe_shape(x), low[i], high[i], mode);
+    require<UsageError>(n > 0 && int64_t{n} + low[i] + high[i] >= 0, "[pad] axis {} of {} by {} and {}, mode {}", i,
+                        describe_shape(x), low[i], high[i], mode);
     std::vector<int> from;
     for (int j = -low[i]; j < n + high[i]; ++j) from.push_back(source(j, n, mode));
     out = mx::take(out, array(from.data(), {static_cast<int>(from.size())}, mx::int32), static_cast<int>(i));
@@ -206,7 +216,8 @@ array roll(const array& x, const Ints& shifts, const Ints& axes) {
 array tile(const array& x, const Ints& repeats) {
   int64_t factor = 1;
   for (int r : repeats)
-    require<UsageError>(r >= 0 && !__builtin_mul_overflow(factor, r, &factor), "[tile] repeats ({})", fmt::join(repeats, ", "));
+    require<UsageError>(r >= 0 && !__builtin_mul_overflow(factor, r, &factor), "[tile] repeats ({})",
+                        fmt::join(repeats, ", "));
   if (factor > 0) return mx::tile(x, repeats);
   mx::Shape out(std::max(x.ndim(), repeats.size()), 1);
   for (size_t i = 0; i < out.size(); ++i) {
@@ -218,7 +229,8 @@ array tile(const array& x, const Ints& repeats) {
 
 array unfold(const array& x, int axis, int size, int step) {
   axis = axis_of(axis, x, "unfold");
-  require<UsageError>(size >= 0 && step > 0 && size <= x.shape(axis), "[unfold] windows of {} by {} over {} elements", size, step, x.shape(axis));
+  require<UsageError>(size >= 0 && step > 0 && size <= x.shape(axis), "[unfold] windows of {} by {} over {} elements",
+                      size, step, x.shape(axis));
   const int count = (x.shape(axis) - size) / step + 1;
   array first = mx::expand_dims(mx::multiply(mx::arange(0, count), array(step)), 1);
   array index = mx::add(first, mx::expand_dims(mx::arange(0, size), 0));
@@ -226,7 +238,8 @@ array unfold(const array& x, int axis, int size, int step) {
 }
 
 array as_strided(const array& x, const Ints& shape, const Ints& strides, int offset) {
-  require<UsageError>(shape.size() == strides.size(), "[as_strided] {} dimensions, {} strides", shape.size(), strides.size());
+  require<UsageError>(shape.size() == strides.size(), "[as_strided] {} dimensions, {} strides", shape.size(),
+                      strides.size());
   int64_t low = offset, high = offset;
   bool empty = false;
   for (size_t i = 0; i < shape.size(); ++i) {
@@ -235,14 +248,16 @@ array as_strided(const array& x, const Ints& shape, const Ints& strides, int off
     (strides[i] < 0 ? low : high) += int64_t{strides[i]} * std::max(shape[i] - 1, 0);
   }
   if (empty) return mx::zeros(to_shape(shape), x.dtype());
-  require<UsageError>(low >= 0 && high < static_cast<int64_t>(x.size()), "[as_strided] elements {} to {} of {}", low, high, x.size());
+  require<UsageError>(low >= 0 && high < static_cast<int64_t>(x.size()), "[as_strided] elements {} to {} of {}", low,
+                      high, x.size());
   return mx::as_strided(x, to_shape(shape), mx::Strides(strides.begin(), strides.end()), static_cast<size_t>(offset));
 }
 
 array diagonal(const array& x, int offset, int axis1, int axis2) {
   axis1 = axis_of(axis1, x, "diagonal");
   axis2 = axis_of(axis2, x, "diagonal");
-  require<UsageError>(axis1 != axis2 && x.ndim() >= 2, "[diagonal] axes {} and {} of {}", axis1, axis2, describe_shape(x));
+  require<UsageError>(axis1 != axis2 && x.ndim() >= 2, "[diagonal] axes {} and {} of {}", axis1, axis2,
+                      describe_shape(x));
   if (offset < x.shape(axis2) && -int64_t{offset} < x.shape(axis1)) return mx::diagonal(x, offset, axis1, axis2);
   mx::Shape out;
   for (int i = 0; i < static_cast<int>(x.ndim()); ++i)
@@ -256,26 +271,38 @@ Rows movement_rows() {
   auto add = [&](Op&& op) { rows.push_back(std::move(op)); };
   add(row("shape", &shape, "x", movement::shape));
   add(row("reshape", &reshape, "x, shape, zero_copies=false", movement::reshape));
-  add(row("transpose", +[](const array& x, const Ints& axes) { return mx::transpose(x, axes); }, "x, axes", movement::transpose)
+  add(row(
+          "transpose", +[](const array& x, const Ints& axes) { return mx::transpose(x, axes); }, "x, axes",
+          movement::transpose)
           .cpp("mx::transpose({x}, {axes})")
           .python("mx.transpose({x}, {axes})"));
   add(row("broadcast", static_cast<array (*)(const array&, const Ints&)>(&broadcast), "x, shape", movement::broadcast));
-  add(row("expand_dims", +[](const array& x, const Ints& axes) { return mx::expand_dims(x, axes); }, "x, axes", movement::expand_dims)
+  add(row(
+          "expand_dims", +[](const array& x, const Ints& axes) { return mx::expand_dims(x, axes); }, "x, axes",
+          movement::expand_dims)
           .cpp("mx::expand_dims({x}, std::vector<int>{axes})")
           .python("mx.expand_dims({x}, {axes})"));
-  add(row("squeeze", +[](const array& x, const Ints& axes) { return mx::squeeze(x, axes); }, "x, axes", movement::squeeze)
+  add(row(
+          "squeeze", +[](const array& x, const Ints& axes) { return mx::squeeze(x, axes); }, "x, axes",
+          movement::squeeze)
           .cpp("mx::squeeze({x}, std::vector<int>{axes})")
           .python("mx.squeeze({x}, {axes})"));
-  add(row("concat", &concat, "xs, axis=0", movement::concat).cpp("mx::concatenate({xs}, {axis})").python("mx.concatenate({xs}, axis={axis})"));
+  add(row("concat", &concat, "xs, axis=0", movement::concat)
+          .cpp("mx::concatenate({xs}, {axis})")
+          .python("mx.concatenate({xs}, axis={axis})"));
   add(row("split", &split, "x, sizes, axis", movement::split));
   add(row("slice", &slice, "x, axes, starts, stops, steps=[]", movement::slice));
   add(row("slice_update", &slice_update, "x, update, axes, starts, stops, steps=[]", movement::slice_update));
   add(row("pad", &pad, "x, value?, low, high, mode=\"constant\"", movement::pad));
-  add(row("flip", +[](const array& x, const Ints& axes) { return axes.empty() ? x : mx::flip(x, axes); }, "x, axes", movement::flip)
+  add(row(
+          "flip", +[](const array& x, const Ints& axes) { return axes.empty() ? x : mx::flip(x, axes); }, "x, axes",
+          movement::flip)
           .cpp("mx::flip({x}, std::vector<int>{axes})"));
   add(row("roll", &roll, "x, shifts, axes", movement::roll));
   add(row("tile", &tile, "x, repeats", movement::tile));
-  add(row("repeat", +[](const array& x, int count, int axis) { return mx::repeat(x, count, axis); }, "x, count, axis", movement::repeat)
+  add(row(
+          "repeat", +[](const array& x, int count, int axis) { return mx::repeat(x, count, axis); }, "x, count, axis",
+          movement::repeat)
           .cpp("mx::repeat({x}, {count}, {axis})")
           .python("mx.repeat({x}, {count}, axis={axis})"));
   add(row("unfold", &unfold, "x, axis, size, step", movement::unfold));

@@ -18,9 +18,11 @@ array concat(const std::vector<array>& xs, int axis);
 std::vector<array> split(const array& x, const Ints& sizes, int axis);
 // Python slices: negative positions count from the end, all are clamped; empty steps are all 1.
 array slice(const array& x, const Ints& axes, const Ints& starts, const Ints& stops, const Ints& steps);
-array slice_update(const array& x, const array& update, const Ints& axes, const Ints& starts, const Ints& stops, const Ints& steps);
+array slice_update(const array& x, const array& update, const Ints& axes, const Ints& starts, const Ints& stops,
+                   const Ints& steps);
 // low, high: one entry per axis, negative crops. mode: constant, reflect, edge, wrap.
-array pad(const array& x, const std::optional<array>& value, const Ints& low, const Ints& high, const std::string& mode);
+array pad(const array& x, const std::optional<array>& value, const Ints& low, const Ints& high,
+          const std::string& mode);
 array roll(const array& x, const Ints& shifts, const Ints& axes);
 array tile(const array& x, const Ints& repeats);
 array unfold(const array& x, int axis, int size, int step);  // (..., n, ...) -> (..., windows, ..., size)

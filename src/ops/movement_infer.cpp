@@ -56,8 +56,10 @@ Types reshape(InferContext& c) {
   for (size_t i = 0; i < out.size(); ++i) {
     if (unknown == i) continue;
     auto same = std::find(above.begin(), above.end(), out[i]);
-    if (same != above.end() && !same->is(0)) above.erase(same);
-    else below.push_back(out[i]);
+    if (same != above.end() && !same->is(0))
+      above.erase(same);
+    else
+      below.push_back(out[i]);
   }
   Dim total = ir::product(above), rest = ir::product(below);
   if (!unknown) {
@@ -68,14 +70,16 @@ Types reshape(InferContext& c) {
     if (total.is_known() && !total.is(0)) c.fail("the target {} has another size", ir::str(out));
     out[*unknown] = 0;
   } else {
-    if (total.is_known() && rest.is_known() && total.value() % rest.value() != 0) c.fail("the target {} does not divide the size", ir::str(out));
+    if (total.is_known() && rest.is_known() && total.value() % rest.value() != 0)
+      c.fail("the target {} does not divide the size", ir::str(out));
     out[*unknown] = floordiv(total, rest);
   }
   return {{c.dtype(0), out}};
 }
 
 Types transpose(InferContext& c) {
-  if (static_cast<int64_t>(c.integers("axes").size()) != c.rank(0)) c.fail("{} axes for rank {}", c.integers("axes").size(), c.rank(0));
+  if (static_cast<int64_t>(c.integers("axes").size()) != c.rank(0))
+    c.fail("{} axes for rank {}", c.integers("axes").size(), c.rank(0));
   c.axes("axes", c.rank(0));  // distinct
   ir::Shape out;
   for (const Dim& axis : c.integers("axes")) out.push_back(at(c.shape(0), c.axis(axis, c.rank(0))));
@@ -106,8 +110,10 @@ Types squeeze(InferContext& c) {
   ir::Shape out;
   for (int64_t i = 0; i < c.rank(0); ++i) {
     const Dim& d = at(c.shape(0), i);
-    if (!std::binary_search(axes.begin(), axes.end(), i)) out.push_back(d);
-    else if (d.is_known() && !d.is(1)) c.fail("axis {} has {} elements, not one", i, d.value());
+    if (!std::binary_search(axes.begin(), axes.end(), i))
+      out.push_back(d);
+    else if (d.is_known() && !d.is(1))
+      c.fail("axis {} has {} elements, not one", i, d.value());
   }
   return {{c.dtype(0), out}};
 }
@@ -122,9 +128,12 @@ Types concat(InferContext& c) {
     if (c.rank(i) != c.rank(0)) c.fail("ranks {} and {}", c.rank(0), c.rank(i));
     for (int64_t j = 0; j < c.rank(0); ++j) {
       const Dim& d = at(c.shape(i), j);
-      if (j == axis) at(out, j) = at(out, j) + d;
-      else if (!checks::may_equal(at(out, j), d)) c.fail("axis {} has {} and {} elements", j, at(out, j).str(), d.str());
-      else if (d.is_known()) at(out, j) = d;
+      if (j == axis)
+        at(out, j) = at(out, j) + d;
+      else if (!checks::may_equal(at(out, j), d))
+        c.fail("axis {} has {} and {} elements", j, at(out, j).str(), d.str());
+      else if (d.is_known())
+        at(out, j) = d;
     }
   }
   return {{c.dtype(0), out}};
@@ -142,7 +151,8 @@ Types split(InferContext& c) {
     sum = sum + size;
     types.push_back({c.dtype(0), out});
   }
-  if (!checks::may_equal(sum, at(c.shape(0), axis))) c.fail("the sizes sum to {}, axis {} has {}", sum.str(), axis, at(c.shape(0), axis).str());
+  if (!checks::may_equal(sum, at(c.shape(0), axis)))
+    c.fail("the sizes sum to {}, axis {} has {}", sum.str(), axis, at(c.shape(0), axis).str());
   return types;
 }
 
@@ -157,7 +167,8 @@ Dim slice_size(const Dim& n, const Dim& start, const Dim& stop, const Dim& step)
   if (n.is_known() && start.is_known() && stop.is_known()) {
     const int64_t size = n.value(), low = by > 0 ? 0 : -1, high = by > 0 ? size : size - 1;
     auto place = [&](int64_t p) { return std::clamp(p < 0 ? p + size : p, low, high); };
-    const int64_t gap = by > 0 ? place(stop.value()) - place(start.value()) : place(start.value()) - place(stop.value());
+    const int64_t gap =
+        by > 0 ? place(stop.value()) - place(start.value()) : place(start.value()) - place(stop.value());
     const int64_t stride = by > 0 ? by : by == std::numeric_limits<int64_t>::min() ? beyond : -by;
     return gap <= 0 ? 0 : 1 + (gap - 1) / stride;
   }
@@ -170,9 +181,12 @@ Dim slice_size(const Dim& n, const Dim& start, const Dim& stop, const Dim& step)
   // lie inside a known dimension: as the tracers' guards have it. A known stop may well lie beyond the end.
   Dim low = start.is_known() && start.value() < 0 ? n + start : start;
   Dim high = stop;
-  if (stop.is_known() && stop.value() < 0) high = n + stop;
-  else if (stop.is_known() && stop.value() >= beyond) high = n;
-  else if (!n.is_known()) high = min(n, stop);
+  if (stop.is_known() && stop.value() < 0)
+    high = n + stop;
+  else if (stop.is_known() && stop.value() >= beyond)
+    high = n;
+  else if (!n.is_known())
+    high = min(n, stop);
   Dim gap = high - low;
   if (gap.is_known() && gap.value() <= 0) return 0;
   return ceildiv(gap, step);
@@ -200,7 +214,8 @@ ir::Shape sliced(InferContext& c) {
 Types slice(InferContext& c) { return {{c.dtype(0), sliced(c)}}; }
 
 Types slice_update(InferContext& c) {
-  if (c.dtype(1) != c.dtype(0)) c.fail("operands are {} and {}, one dtype is needed", name(c.dtype(0)), name(c.dtype(1)));
+  if (c.dtype(1) != c.dtype(0))
+    c.fail("operands are {} and {}, one dtype is needed", name(c.dtype(0)), name(c.dtype(1)));
   ir::Shape part = sliced(c);
   if (c.rank(1) > c.rank(0)) c.fail("the update has more axes than the operand");
   const size_t offset = part.size() - c.shape(1).size();
@@ -216,7 +231,8 @@ Types pad(InferContext& c) {
   if (mode != "constant" && mode != "reflect" && mode != "edge" && mode != "wrap") c.fail("mode is '{}'", mode);
   if (low.size() != c.shape(0).size() || high.size() != c.shape(0).size())
     c.fail("{} and {} entries for rank {}", low.size(), high.size(), c.rank(0));
-  if (c.has(1) && c.dtype(1) != c.dtype(0)) c.fail("the value is {}, the operand {}", name(c.dtype(1)), name(c.dtype(0)));
+  if (c.has(1) && c.dtype(1) != c.dtype(0))
+    c.fail("the value is {}, the operand {}", name(c.dtype(1)), name(c.dtype(0)));
   ir::Shape out = c.shape(0);
   for (size_t i = 0; i < out.size(); ++i) {
     out[i] = out[i] + low[i] + high[i];

@@ -99,8 +99,7 @@ ir::Attr parse_default(std::string_view op, std::string_view text, Param::Kind k
   // "axes=[]" and "scale=1" are written the short way in signatures.
   if (auto* d = std::get_if<ir::Dims>(&attr); d && d->empty() && kind == Param::Kind::reals) attr = Reals{};
   if (auto* d = std::get_if<ir::Dims>(&attr); d && d->empty() && kind == Param::Kind::texts) attr = Texts{};
-  if (auto* d = std::get_if<ir::Dim>(&attr); d && kind == Param::Kind::real)
-    attr = static_cast<double>(d->value());
+  if (auto* d = std::get_if<ir::Dim>(&attr); d && kind == Param::Kind::real) attr = static_cast<double>(d->value());
   require<InternalError>(fits(attr, kind), "[{}] default '{}' has the wrong kind", op, text);
   return attr;
 }
@@ -112,7 +111,8 @@ std::vector<Param> parse_signature(std::string_view op, std::string_view text, s
   size_t depth = 0, start = 0;
   auto add = [&](std::string_view piece) {
     piece = trim(piece);
-    require<InternalError>(params.size() < kinds.size(), "[{}] the signature names more parameters than the function has", op);
+    require<InternalError>(params.size() < kinds.size(),
+                           "[{}] the signature names more parameters than the function has", op);
     Param p{.name = {}, .kind = kinds[params.size()], .fallback = {}};
     size_t equals = piece.find('=');
     if (equals != std::string_view::npos) {
@@ -120,7 +120,8 @@ std::vector<Param> parse_signature(std::string_view op, std::string_view text, s
       piece = piece.substr(0, equals);
     }
     if (piece.ends_with('?')) {
-      require<InternalError>(p.kind == Param::Kind::optional_operand, "[{}] '{}' is not an optional operand", op, piece);
+      require<InternalError>(p.kind == Param::Kind::optional_operand, "[{}] '{}' is not an optional operand", op,
+                             piece);
       piece.remove_suffix(1);
     }
     p.name = piece;
@@ -135,8 +136,8 @@ std::vector<Param> parse_signature(std::string_view op, std::string_view text, s
     }
     if (i < text.size() && text[i] == '"' && depth > 1) depth -= 2;
   }
-  require<InternalError>(params.size() == kinds.size(), "[{}] the signature names {} parameters, the function has {}", op,
-                         params.size(), kinds.size());
+  require<InternalError>(params.size() == kinds.size(), "[{}] the signature names {} parameters, the function has {}",
+                         op, params.size(), kinds.size());
   return params;
 }
 

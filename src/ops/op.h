@@ -37,8 +37,19 @@ using Datum = std::variant<array, Sequence>;
 
 struct Param {
   enum class Kind : uint8_t {
-    operand, optional_operand, operands, sequence,                            // operands, in the order of Node::inputs
-    integer, integers, real, reals, flag, text, texts, dtype, tensor,         // attributes
+    operand,
+    optional_operand,
+    operands,
+    sequence,  // operands, in the order of Node::inputs
+    integer,
+    integers,
+    real,
+    reals,
+    flag,
+    text,
+    texts,
+    dtype,
+    tensor,  // attributes
   };
   std::string name;
   Kind kind;
@@ -67,12 +78,21 @@ struct Op {
   std::string python_pattern;  // empty: ops.NAME(operands..., attribute=value...)
   bool is_pure = true;         // false: never folded, merged (random numbers)
   enum class Result : uint8_t { array, sequence, arrays } result = Result::array;
-  void (*function)() = nullptr;                // the row's function, of the type that `signature` tells
+  void (*function)() = nullptr;  // the row's function, of the type that `signature` tells
   const std::type_info* signature = nullptr;
 
-  Op&& cpp(std::string pattern) && { cpp_pattern = std::move(pattern); return std::move(*this); }
-  Op&& python(std::string pattern) && { python_pattern = std::move(pattern); return std::move(*this); }
-  Op&& impure() && { is_pure = false; return std::move(*this); }
+  Op&& cpp(std::string pattern) && {
+    cpp_pattern = std::move(pattern);
+    return std::move(*this);
+  }
+  Op&& python(std::string pattern) && {
+    python_pattern = std::move(pattern);
+    return std::move(*this);
+  }
+  Op&& impure() && {
+    is_pure = false;
+    return std::move(*this);
+  }
 
   const Param* find(std::string_view param) const;
 };
@@ -96,9 +116,7 @@ namespace detail {
 
 int to_int(const ir::Dim& dim, const ir::Dim::Env& env);  // saturates at the limits of int
 
-inline const array& tensor_of(const Call& call, size_t i) {
-  return std::get<array>(*call.inputs.at(i));
-}
+inline const array& tensor_of(const Call& call, size_t i) { return std::get<array>(*call.inputs.at(i)); }
 
 template <class T>
 struct Arg;
@@ -156,13 +174,20 @@ struct Plain {
     return std::get<Stored>(attribute(call.node, p));
   }
 };
-template <> struct Arg<double> : Plain<double, double, Param::Kind::real> {};
-template <> struct Arg<bool> : Plain<bool, bool, Param::Kind::flag> {};
-template <> struct Arg<DType> : Plain<DType, DType, Param::Kind::dtype> {};
-template <> struct Arg<const Reals&> : Plain<Reals, Reals, Param::Kind::reals> {};
-template <> struct Arg<const std::string&> : Plain<std::string, std::string, Param::Kind::text> {};
-template <> struct Arg<const Texts&> : Plain<Texts, Texts, Param::Kind::texts> {};
-template <> struct Arg<const Tensor&> : Plain<Tensor, Tensor, Param::Kind::tensor> {};
+template <>
+struct Arg<double> : Plain<double, double, Param::Kind::real> {};
+template <>
+struct Arg<bool> : Plain<bool, bool, Param::Kind::flag> {};
+template <>
+struct Arg<DType> : Plain<DType, DType, Param::Kind::dtype> {};
+template <>
+struct Arg<const Reals&> : Plain<Reals, Reals, Param::Kind::reals> {};
+template <>
+struct Arg<const std::string&> : Plain<std::string, std::string, Param::Kind::text> {};
+template <>
+struct Arg<const Texts&> : Plain<Texts, Texts, Param::Kind::texts> {};
+template <>
+struct Arg<const Tensor&> : Plain<Tensor, Tensor, Param::Kind::tensor> {};
 
 inline std::vector<Datum> results(array a) { return {Datum(std::move(a))}; }
 inline std::vector<Datum> results(Sequence s) { return {Datum(std::move(s))}; }

@@ -70,7 +70,8 @@ struct RowsOf {
   }
   bool less(int64_t i, int64_t j) const {
     for (size_t k = 0; k < width; ++k)
-      if (int c = compare(data[static_cast<size_t>(i) * width + k], data[static_cast<size_t>(j) * width + k])) return c < 0;
+      if (int c = compare(data[static_cast<size_t>(i) * width + k], data[static_cast<size_t>(j) * width + k]))
+        return c < 0;
     return false;
   }
   bool equal(int64_t i, int64_t j) const {
@@ -127,9 +128,13 @@ std::vector<array> unique(const array& x, int axis, bool flat, bool sorted) {
   array rows = n == 0 ? source : mx::reshape(mx::moveaxis(source, axis, 0), {n, width});
   // Three host types hold every element exactly.
   Groups groups;
-  if (mx::issubdtype(x.dtype(), mx::floating)) groups = group<double>(on_host(mx::astype(rows, mx::float64, mx::Device::cpu)), n, static_cast<size_t>(width), sorted);
-  else if (x.dtype() == mx::uint64) groups = group<uint64_t>(on_host(rows), n, static_cast<size_t>(width), sorted);
-  else groups = group<int64_t>(on_host(mx::astype(rows, mx::int64)), n, static_cast<size_t>(width), sorted);
+  if (mx::issubdtype(x.dtype(), mx::floating))
+    groups =
+        group<double>(on_host(mx::astype(rows, mx::float64, mx::Device::cpu)), n, static_cast<size_t>(width), sorted);
+  else if (x.dtype() == mx::uint64)
+    groups = group<uint64_t>(on_host(rows), n, static_cast<size_t>(width), sorted);
+  else
+    groups = group<int64_t>(on_host(mx::astype(rows, mx::int64)), n, static_cast<size_t>(width), sorted);
   const int count = static_cast<int>(groups.first.size());
   array first = integers(groups.first, {count});
   return {ops::take(source, first, axis), first, integers(groups.inverse, {n}), integers(groups.counts, {count})};
@@ -197,7 +202,8 @@ Types unique_type(InferContext& c) {
     n = values[axis];
     values[axis] = count;
   }
-  return {{c.dtype(0), values}, {DType::i64, ir::Shape{count}}, {DType::i64, ir::Shape{n}}, {DType::i64, ir::Shape{count}}};
+  return {
+      {c.dtype(0), values}, {DType::i64, ir::Shape{count}}, {DType::i64, ir::Shape{n}}, {DType::i64, ir::Shape{count}}};
 }
 
 Types topk_type(InferContext& c) {
@@ -206,7 +212,8 @@ Types topk_type(InferContext& c) {
   const int64_t axis = c.axis(c.number("axis"), c.rank(0));
   if (!out.empty()) {
     ir::Dim& d = out[static_cast<size_t>(axis)];
-    if (k.is_known() && (k.value() < 0 || (d.is_known() && k.value() > d.value()))) c.fail("{} of {} elements", k.value(), d.str());
+    if (k.is_known() && (k.value() < 0 || (d.is_known() && k.value() > d.value())))
+      c.fail("{} of {} elements", k.value(), d.str());
     d = k;
   }
   return {{c.dtype(0), out}, {DType::i64, out}};

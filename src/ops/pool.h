@@ -1,5 +1,5 @@
-// Pools over 1 to 3 spatial axes, x (N, C, spatial...). Lists have one entry per spatial axis. ceil_mode is torch's: the
-// last window may be incomplete but starts inside the input or the low pad.
+// Pools over 1 to 3 spatial axes, x (N, C, spatial...). Lists have one entry per spatial axis. ceil_mode is torch's:
+// the last window may be incomplete but starts inside the input or the low pad.
 #pragma once
 
 #include "ops/op.h"

@@ -22,9 +22,9 @@ struct Range {
 // Limits of the integer types; null for float8 and narrower floats.
 const Range* range_of(DType dtype) {
   static const std::map<DType, Range> ranges = {
-      {DType::u8, {0, 255}},       {DType::i8, {-128, 127}}, {DType::u16, {0, 65535}},
+      {DType::u8, {0, 255}},         {DType::i8, {-128, 127}}, {DType::u16, {0, 65535}},
       {DType::i16, {-32768, 32767}}, {DType::u4, {0, 15}},     {DType::i4, {-8, 7}},
-      {DType::u2, {0, 3}},         {DType::i2, {-2, 1}},     {DType::i32, {-2147483648.0, 2147483647.0}},
+      {DType::u2, {0, 3}},           {DType::i2, {-2, 1}},     {DType::i32, {-2147483648.0, 2147483647.0}},
   };
   auto found = ranges.find(dtype);
   return found == ranges.end() ? nullptr : &found->second;
@@ -94,8 +94,7 @@ void check_parameter(const InferContext& c, size_t i) {
   }
   const size_t axis = static_cast<size_t>(c.axis(c.integer("axis"), c.rank(0)));
   bool fits = p.size() == x.size();
-  for (size_t k = 0; fits && k < x.size(); ++k)
-    fits = agree(p[k], k == axis ? ceildiv(x[k], ir::Dim(block)) : x[k]);
+  for (size_t k = 0; fits && k < x.size(); ++k) fits = agree(p[k], k == axis ? ceildiv(x[k], ir::Dim(block)) : x[k]);
   if (!fits) c.fail("{} does not fit blocks of {} along axis {} of {}", ir::str(p), block, axis, ir::str(x));
 }
 
@@ -120,7 +119,8 @@ Types infer_dequantize(InferContext& c) {
 
 Rows quantize_rows() {
   Rows rows;
-  rows.push_back(row("quantize", &quantize, "x, scale, zero_point?, axis=1, block=0, to, saturate=true", infer_quantize));
+  rows.push_back(
+      row("quantize", &quantize, "x, scale, zero_point?, axis=1, block=0, to, saturate=true", infer_quantize));
   rows.push_back(row("dequantize", &dequantize, "x, scale, zero_point?, axis=1, block=0, from", infer_dequantize));
   return rows;
 }

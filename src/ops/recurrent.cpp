@@ -47,8 +47,7 @@ Activation activation(const std::string& text) {
   if (s.name == "sigmoid") return [](const array& x) { return mx::sigmoid(x); };
   if (s.name == "tanh") return [](const array& x) { return mx::tanh(x); };
   if (s.name == "relu") return [](const array& x) { return mx::maximum(x, scalar_like(0, x)); };
-  if (s.name == "softsign")
-    return [](const array& x) { return mx::divide(x, mx::add(mx::abs(x), scalar_like(1, x))); };
+  if (s.name == "softsign") return [](const array& x) { return mx::divide(x, mx::add(mx::abs(x), scalar_like(1, x))); };
   if (s.name == "softplus") return [](const array& x) { return mx::logaddexp(x, scalar_like(0, x)); };
   if (s.name == "affine")
     return [a = value(0, 1.0), b = value(1, 0.0)](const array& x) {
@@ -86,9 +85,8 @@ Activation known_activation(const char* op, const std::string& text) {
 
 Activation clipped(Activation f, double clip) {
   if (clip <= 0) return f;
-  return [f = std::move(f), clip](const array& x) {
-    return f(mx::clip(x, scalar_like(-clip, x), scalar_like(clip, x)));
-  };
+  return
+      [f = std::move(f), clip](const array& x) { return f(mx::clip(x, scalar_like(-clip, x), scalar_like(clip, x))); };
 }
 
 // Column `index` of `count` equal parts of the last axis.
@@ -137,7 +135,8 @@ std::vector<array> lstm(const array& x, const array& h, const array& c, const ar
                         const std::optional<array>& bias, const std::optional<array>& peephole,
                         const std::optional<array>& lengths, bool reverse, const Texts& activations, double clip,
                         bool input_forget) {
-  require<UsageError>(activations.size() == 3, "[lstm] three activations are expected, {} are given", activations.size());
+  require<UsageError>(activations.size() == 3, "[lstm] three activations are expected, {} are given",
+                      activations.size());
   const Activation f = clipped(known_activation("lstm", activations[0]), clip);
   const Activation g = clipped(known_activation("lstm", activations[1]), clip);
   const Activation last = known_activation("lstm", activations[2]);
@@ -273,8 +272,8 @@ Rows recurrent_rows() {
                      "x, h, w_ih, w_hh, bias_ih?, bias_hh?, lengths?, reverse=false, linear_before_reset=true, "
                      "activations=[\"sigmoid\", \"tanh\"], clip=0.0",
                      infer_gru));
-  rows.push_back(row("rnn", &rnn, "x, h, w_ih, w_hh, bias?, lengths?, reverse=false, activation=\"tanh\", clip=0.0",
-                     infer_rnn));
+  rows.push_back(
+      row("rnn", &rnn, "x, h, w_ih, w_hh, bias?, lengths?, reverse=false, activation=\"tanh\", clip=0.0", infer_rnn));
   return rows;
 }
 

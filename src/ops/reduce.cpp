@@ -50,8 +50,10 @@ mx::Shape reduced_shape(const array& x, const std::vector<int>& axes, bool keepd
   mx::Shape out;
   for (int i = 0; i < static_cast<int>(x.ndim()); ++i) {
     bool gone = std::find(axes.begin(), axes.end(), i) != axes.end();
-    if (!gone) out.push_back(x.shape(i));
-    else if (keepdims) out.push_back(1);
+    if (!gone)
+      out.push_back(x.shape(i));
+    else if (keepdims)
+      out.push_back(1);
   }
   return out;
 }
@@ -61,7 +63,8 @@ array extreme(mx::Dtype type, bool largest) {
   if (type == mx::bool_) return mx::array(largest);
   if (mx::issubdtype(type, mx::inexact)) return mx::array(largest ? INFINITY : -INFINITY, type);
   array smallest(0, type);
-  if (mx::issubdtype(type, mx::signedinteger)) smallest = mx::left_shift(mx::array(1, type), mx::array(8 * type.size() - 1, type));
+  if (mx::issubdtype(type, mx::signedinteger))
+    smallest = mx::left_shift(mx::array(1, type), mx::array(8 * type.size() - 1, type));
   return largest ? mx::bitwise_invert(smallest) : smallest;
 }
 
@@ -209,7 +212,8 @@ std::vector<array> median(const array& input, int axis, bool keepdims) {
   array value = mx::take_along_axis(x, index, axis);
   index = mx::astype(index, mx::int64);
   if (input.ndim() == 0) return {mx::reshape(value, {}), mx::reshape(index, {})};
-  return keepdims ? std::vector<array>{value, index} : std::vector<array>{mx::squeeze(value, axis), mx::squeeze(index, axis)};
+  return keepdims ? std::vector<array>{value, index}
+                  : std::vector<array>{mx::squeeze(value, axis), mx::squeeze(index, axis)};
 }
 
 namespace {
@@ -231,8 +235,10 @@ ir::Shape without(InferContext& c, bool keepdims) {
   ir::Shape out = c.shape(0);
   const int64_t axis = c.axis(c.number("axis"), c.rank(0));
   if (out.empty()) return out;
-  if (keepdims) out[static_cast<size_t>(axis)] = 1;
-  else out.erase(out.begin() + axis);
+  if (keepdims)
+    out[static_cast<size_t>(axis)] = 1;
+  else
+    out.erase(out.begin() + axis);
   return out;
 }
 

@@ -19,7 +19,7 @@ constexpr int largest_size = 1 << 26;
 
 struct Axis {
   int in = 0, out = 0;
-  double scale = 1;           // out / in, or what the source gives
+  double scale = 1;  // out / in, or what the source gives
   bool given_scale = false;
   double roi_start = 0, roi_end = 1;
 
@@ -66,9 +66,12 @@ std::vector<int32_t> nearest_indices(const Axis& a, const std::string& coordinat
   std::vector<int32_t> indices;
   for (int i = 0; i < a.out; ++i) {
     double x;
-    if (coordinates == "asymmetric" && rule == "floor") x = source<float>(a, coordinates, i);
-    else if (coordinates == "half_pixel" && rule == "round_prefer_ceil") x = torch_exact(a, i);
-    else x = coordinates == "half_pixel" ? exact_half_pixel(a, i) : source<double>(a, coordinates, i);
+    if (coordinates == "asymmetric" && rule == "floor")
+      x = source<float>(a, coordinates, i);
+    else if (coordinates == "half_pixel" && rule == "round_prefer_ceil")
+      x = torch_exact(a, i);
+    else
+      x = coordinates == "half_pixel" ? exact_half_pixel(a, i) : source<double>(a, coordinates, i);
     indices.push_back(static_cast<int32_t>(std::clamp<double>(nearest_of(x, rule), 0, a.in - 1)));
   }
   return indices;
@@ -215,8 +218,9 @@ void one_of(const InferContext& c, const char* what, std::initializer_list<const
 Types infer_resize(InferContext& c) {
   one_of(c, "mode", {"nearest", "linear", "cubic"});
   one_of(c, "nearest", {"round_prefer_floor", "round_prefer_ceil", "floor", "ceil"});
-  one_of(c, "coordinates", {"half_pixel", "align_corners", "asymmetric", "pytorch_half_pixel", "half_pixel_symmetric",
-                            "tf_crop_and_resize"});
+  one_of(c, "coordinates",
+         {"half_pixel", "align_corners", "asymmetric", "pytorch_half_pixel", "half_pixel_symmetric",
+          "tf_crop_and_resize"});
   const ir::Dims &axes = c.integers("axes"), &size = c.integers("size");
   c.axes("axes", c.rank(0));  // distinct and in range
   auto reals = [&](const char* name) -> const Reals& {
@@ -224,7 +228,8 @@ Types infer_resize(InferContext& c) {
   };
   const Reals &scales = reals("scales"), &roi = reals("roi");
   if (size.size() != axes.size()) c.fail("{} sizes are given for {} axes", size.size(), axes.size());
-  if (!scales.empty() && scales.size() != axes.size()) c.fail("{} scales are given for {} axes", scales.size(), axes.size());
+  if (!scales.empty() && scales.size() != axes.size())
+    c.fail("{} scales are given for {} axes", scales.size(), axes.size());
   for (double s : scales)
     if (!(s > 0) || s > 1e6 || s < 1e-6) c.fail("scale {} is out of range", s);
   if (!roi.empty() && roi.size() != 2 * axes.size()) c.fail("roi has {} numbers for {} axes", roi.size(), axes.size());

@@ -10,8 +10,8 @@ namespace godwit::ops {
 //   coordinates   half_pixel align_corners asymmetric pytorch_half_pixel half_pixel_symmetric tf_crop_and_resize
 //   scales        empty: size / input size
 //   nearest       round_prefer_floor round_prefer_ceil floor ceil
-// Source coordinates are computed in float32, as torch and onnxruntime do. `nearest` is computed in float64, where a tie
-// does not hang on the last bit, but for torch's own two: asymmetric + floor and half_pixel + round_prefer_ceil.
+// Source coordinates are computed in float32, as torch and onnxruntime do. `nearest` is computed in float64, where a
+// tie does not hang on the last bit, but for torch's own two: asymmetric + floor and half_pixel + round_prefer_ceil.
 array resize(const array& x, const Ints& axes, const Ints& size, const std::string& mode,
              const std::string& coordinates, const Reals& scales, const std::string& nearest, double cubic_a,
              bool antialias, bool exclude_outside, const Reals& roi, double extrapolation);

@@ -23,7 +23,8 @@ mx::Shape joined(std::initializer_list<int> a, const mx::Shape& b) {
   return out;
 }
 
-using Scatter = array (*)(const array&, const std::vector<array>&, const array&, const std::vector<int>&, mx::StreamOrDevice);
+using Scatter = array (*)(const array&, const std::vector<array>&, const array&, const std::vector<int>&,
+                          mx::StreamOrDevice);
 
 Scatter scatter_of(const std::string& reduction) {
   if (reduction == "none") return &mx::scatter;
@@ -42,10 +43,12 @@ array scatter_rows_of(const array& rows, const array& at, const array& updates, 
   const mx::Dtype type = rows.dtype();
   if (type == mx::bool_) {
     std::string how = reduction == "add" ? "max" : reduction == "mul" ? "min" : reduction;
-    return mx::not_equal(scatter_rows_of(mx::astype(rows, mx::uint8), at, mx::astype(updates, mx::uint8), how), array(0, mx::uint8));
+    return mx::not_equal(scatter_rows_of(mx::astype(rows, mx::uint8), at, mx::astype(updates, mx::uint8), how),
+                         array(0, mx::uint8));
   }
   if (is_half(rows) && reduction != "none")
-    return mx::astype(scatter_rows_of(mx::astype(rows, mx::float32), at, mx::astype(updates, mx::float32), reduction), type);
+    return mx::astype(scatter_rows_of(mx::astype(rows, mx::float32), at, mx::astype(updates, mx::float32), reduction),
+                      type);
   mx::Shape shape = joined({at.shape(0), 1}, mx::Shape(rows.shape().begin() + 1, rows.shape().end()));
   auto put = [&](const array& into, const array& what, const std::string& how) {
     return scatter_of(how)(into, {at}, mx::reshape(what, shape), {0}, {});
@@ -70,13 +73,15 @@ array scatter(const array& x, const array& indices, const array& updates, int ax
     return mx::reshape(scatter(line(x), line(indices), line(updates), 0, reduction), x.shape());
   }
   axis = places::axis_of(axis, x, "scatter");
-  require<UsageError>(indices.ndim() == x.ndim() && updates.ndim() == x.ndim(), "[scatter] ranks {}, {} and {}", x.ndim(), indices.ndim(), updates.ndim());
+  require<UsageError>(indices.ndim() == x.ndim() && updates.ndim() == x.ndim(), "[scatter] ranks {}, {} and {}",
+                      x.ndim(), indices.ndim(), updates.ndim());
   if (indices.size() == 0) return x;
   std::vector<array> at;
   std::vector<int> sizes(x.shape().begin(), x.shape().end());
   for (int i = 0; i < static_cast<int>(x.ndim()); ++i) {
-    require<UsageError>((i == axis || indices.shape(i) <= x.shape(i)) && indices.shape(i) <= updates.shape(i) && x.shape(i) > 0,
-                        "[scatter] axis {} has {} elements, {} indices, {} updates", i, x.shape(i), indices.shape(i), updates.shape(i));
+    require<UsageError>(
+        (i == axis || indices.shape(i) <= x.shape(i)) && indices.shape(i) <= updates.shape(i) && x.shape(i) > 0,
+        "[scatter] axis {} has {} elements, {} indices, {} updates", i, x.shape(i), indices.shape(i), updates.shape(i));
     mx::Shape line(x.ndim(), 1);
     line[static_cast<size_t>(i)] = indices.shape(i);
     at.push_back(i == axis ? indices : mx::reshape(mx::arange(0, indices.shape(i)), line));
@@ -96,11 +101,13 @@ array scatter_nd(const array& x, const array& indices, const array& updates, con
   const int count = static_cast<int>(indices.size()) / k;
   array at = mx::reshape(places::flat(places::columns(indices), sizes), {count});
   const int rows = static_cast<int>(places::volume(x.shape(), 0, static_cast<size_t>(k)));
-  array out = scatter_rows_of(mx::reshape(x, joined({rows}, rest)), at, mx::reshape(updates, joined({count}, rest)), reduction);
+  array out =
+      scatter_rows_of(mx::reshape(x, joined({rows}, rest)), at, mx::reshape(updates, joined({count}, rest)), reduction);
   return mx::reshape(out, x.shape());
 }
 
-array index_put(const array& x, const array& values, const std::vector<array>& indices, const Ints& axes, bool accumulate) {
+array index_put(const array& x, const array& values, const std::vector<array>& indices, const Ints& axes,
+                bool accumulate) {
   const places::Indexed layout = places::indexed(x, axes, indices.size(), "index_put");
   array at = places::flat(mx::broadcast_arrays(indices), layout.sizes);
   if (at.size() == 0 || x.size() == 0) return x;
@@ -141,7 +148,8 @@ using infer::Types;
 
 void known_reduction(InferContext& c) {
   const std::string& r = c.text("reduction");
-  if (r != "none" && r != "add" && r != "mul" && r != "min" && r != "max" && r != "mean") c.fail("reduction is '{}'", r);
+  if (r != "none" && r != "add" && r != "mul" && r != "min" && r != "max" && r != "mean")
+    c.fail("reduction is '{}'", r);
 }
 
 Types scatter_type(InferContext& c) {
@@ -150,7 +158,8 @@ Types scatter_type(InferContext& c) {
   known_reduction(c);
   c.axis(c.number("axis"), c.rank(0));
   for (size_t i : {1, 2})
-    if (std::max<int64_t>(c.rank(i), 1) != std::max<int64_t>(c.rank(0), 1)) c.fail("ranks {} and {}", c.rank(0), c.rank(i));
+    if (std::max<int64_t>(c.rank(i), 1) != std::max<int64_t>(c.rank(0), 1))
+      c.fail("ranks {} and {}", c.rank(0), c.rank(i));
   return infer::same(c);
 }
 
@@ -160,13 +169,15 @@ Types scatter_nd_type(InferContext& c) {
   known_reduction(c);
   if (c.rank(1) == 0 || !c.shape(1).back().is_known()) c.fail("the last axis of the indices must be known");
   const int64_t k = c.shape(1).back().value();
-  if (k > c.rank(0) || c.rank(2) != c.rank(1) - 1 + c.rank(0) - k) c.fail("{} indices, updates of rank {}", k, c.rank(2));
+  if (k > c.rank(0) || c.rank(2) != c.rank(1) - 1 + c.rank(0) - k)
+    c.fail("{} indices, updates of rank {}", k, c.rank(2));
   return infer::same(c);
 }
 
 Types index_put_type(InferContext& c) {
   if (c.dtype(1) != c.dtype(0)) c.fail("values are {}, the operand {}", name(c.dtype(1)), name(c.dtype(0)));
-  if (c.count() != c.integers("axes").size() + 2) c.fail("{} index arrays for {} axes", c.count() - 2, c.integers("axes").size());
+  if (c.count() != c.integers("axes").size() + 2)
+    c.fail("{} index arrays for {} axes", c.count() - 2, c.integers("axes").size());
   for (size_t i = 2; i < c.count(); ++i) checks::indices(c, i);
   c.axes("axes", c.rank(0));
   return infer::same(c);

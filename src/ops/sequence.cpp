@@ -112,7 +112,8 @@ Types length_type(InferContext& c) {
 
 Types insert_type(InferContext& c) {
   const ir::Type& seq = list(c);
-  const bool is_empty = c.input(0).producer && c.input(0).producer->op == "sequence" && c.input(0).producer->inputs.empty();
+  const bool is_empty =
+      c.input(0).producer && c.input(0).producer->op == "sequence" && c.input(0).producer->inputs.empty();
   if (is_empty) return {list_of(c.dtype(1), c.type(1).shape)};
   if (seq.dtype != c.dtype(1)) c.fail("a {} among {}", name(c.dtype(1)), name(seq.dtype));
   return {list_of(seq.dtype, common(seq.shape, c.type(1).shape))};
@@ -125,9 +126,12 @@ Types concat_type(InferContext& c) {
   if (!type.shape) return {type};
   const bool stack = c.flag("stack");
   const int64_t axis = c.axis(c.number("axis"), static_cast<int64_t>(type.shape->size()) + (stack ? 1 : 0));
-  if (stack) type.shape->insert(type.shape->begin() + axis, InferContext::fresh());
-  else if (type.shape->empty()) c.fail("scalars cannot be joined");
-  else (*type.shape)[static_cast<size_t>(axis)] = InferContext::fresh();
+  if (stack)
+    type.shape->insert(type.shape->begin() + axis, InferContext::fresh());
+  else if (type.shape->empty())
+    c.fail("scalars cannot be joined");
+  else
+    (*type.shape)[static_cast<size_t>(axis)] = InferContext::fresh();
   return {type};
 }
 

@@ -19,9 +19,7 @@ namespace {
 constexpr int longest_exact = 32;
 
 // x with `size` elements along its last axis, cropped or padded with zeros.
-array fitted(const array& x, int size) {
-  return pad_spatial(x, {0}, {size - x.shape(-1)}, array(0.0f));
-}
+array fitted(const array& x, int size) { return pad_spatial(x, {0}, {size - x.shape(-1)}, array(0.0f)); }
 
 // Roots of unity exp(-2 pi i j k / n) as (n, columns), real and imaginary parts.
 std::pair<array, array> roots(int n, int columns) {

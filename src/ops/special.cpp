@@ -1,4 +1,5 @@
-// lgamma, digamma, and the error function of float64. The first two: reflection for the left half, a shift to large arguments, then the asymptotic series.
+// lgamma, digamma, and the error function of float64. The first two: reflection for the left half, a shift to large
+// arguments, then the asymptotic series.
 #include <mlx/ops.h>
 
 #include <cmath>
@@ -44,7 +45,10 @@ array lgamma_right(const array& x, Constants real) {
   for (int k = 0; k < shift; ++k) factor = mx::multiply(factor, mx::add(inner, real(k)));
   array y = mx::where(small, mx::add(x, real(shift)), x);
   array inverse = mx::reciprocal(y);
-  array series = mx::multiply(inverse, polynomial(mx::square(inverse), {1.0 / 12, -1.0 / 360, 1.0 / 1260, -1.0 / 1680, 1.0 / 1188, -691.0 / 360360, 1.0 / 156}, real));
+  array series = mx::multiply(
+      inverse,
+      polynomial(mx::square(inverse),
+                 {1.0 / 12, -1.0 / 360, 1.0 / 1260, -1.0 / 1680, 1.0 / 1188, -691.0 / 360360, 1.0 / 156}, real));
   array stirling = mx::add(mx::multiply(mx::subtract(y, real(0.5)), mx::subtract(mx::log(y), real(1))),
                            mx::add(real(0.5 * std::log(2 * std::numbers::pi) - 0.5), series));
   return mx::where(small, mx::subtract(stirling, mx::log(factor)), stirling);
@@ -57,7 +61,8 @@ array digamma_right(const array& x, Constants real) {
   for (int k = 0; k < shift; ++k) sum = mx::add(sum, mx::reciprocal(mx::add(inner, real(k))));
   array y = mx::where(small, mx::add(x, real(shift)), x);
   array inverse = mx::reciprocal(y), t = mx::square(inverse);
-  array series = mx::multiply(t, polynomial(t, {1.0 / 12, -1.0 / 120, 1.0 / 252, -1.0 / 240, 1.0 / 132, -691.0 / 32760, 1.0 / 12}, real));
+  array series = mx::multiply(
+      t, polynomial(t, {1.0 / 12, -1.0 / 120, 1.0 / 252, -1.0 / 240, 1.0 / 132, -691.0 / 32760, 1.0 / 12}, real));
   array far = mx::subtract(mx::subtract(mx::log(y), mx::multiply(real(0.5), inverse)), series);
   return mx::where(small, mx::subtract(far, sum), far);
 }
@@ -71,7 +76,8 @@ array lgamma(const array& input) {
     array right = lgamma_right(mx::where(left, mx::subtract(real(1), x), x), real);
     array fraction = mx::subtract(x, mx::floor(x));
     array reflected = mx::subtract(
-        mx::log(mx::divide(real(std::numbers::pi), mx::abs(ops::sin(mx::multiply(real(std::numbers::pi), fraction))))), right);
+        mx::log(mx::divide(real(std::numbers::pi), mx::abs(ops::sin(mx::multiply(real(std::numbers::pi), fraction))))),
+        right);
     array pole = mx::logical_and(mx::less_equal(x, real(0)), mx::equal(fraction, real(0)));
     array infinite = mx::logical_or(pole, mx::isinf(x));
     array value = mx::where(left, reflected, right);

@@ -15,8 +15,7 @@ inline void one_dtype(const InferContext& c) {
 
 // Operand 0 is a float or a complex number.
 inline void floats(const InferContext& c) {
-  if (!is_float(c.dtype(0)) && !is_complex(c.dtype(0)))
-    c.fail("operand is {}, a float is needed", name(c.dtype(0)));
+  if (!is_float(c.dtype(0)) && !is_complex(c.dtype(0))) c.fail("operand is {}, a float is needed", name(c.dtype(0)));
 }
 
 inline void indices(const InferContext& c, size_t i) {

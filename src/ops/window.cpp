@@ -7,15 +7,11 @@ namespace godwit::ops::window {
 
 bool on_cpu() { return mx::default_device() == mx::Device::cpu; }
 
-mx::Dtype accumulator(mx::Dtype dtype) {
-  return dtype == mx::float16 || dtype == mx::bfloat16 ? mx::float32 : dtype;
-}
+mx::Dtype accumulator(mx::Dtype dtype) { return dtype == mx::float16 || dtype == mx::bfloat16 ? mx::float32 : dtype; }
 
 array widen(const array& x) { return mx::astype(x, accumulator(x.dtype())); }
 
-array packed(const array& x) {
-  return x.is_tracer() ? mx::multiply(x, array(1, x.dtype())) : mx::contiguous(x);
-}
+array packed(const array& x) { return x.is_tracer() ? mx::multiply(x, array(1, x.dtype())) : mx::contiguous(x); }
 
 array pad_spatial(const array& x, const Ints& low, const Ints& high, const array& value) {
   const int first = static_cast<int>(x.ndim() - low.size());
@@ -85,8 +81,8 @@ array overlap(const array& x, int step) {
   // A frame is cut into `parts` pieces of one step; piece j of frame p lands on step p + j.
   const int parts = static_cast<int>((int64_t{size} + step - 1) / step);
   const int length = axis_size((int64_t{frames} + parts - 1) * step);
-  array pieces = mx::reshape(mx::pad(x, {axis + 1}, mx::Shape{0}, mx::Shape{parts * step - size}),
-                             shaped({frames, parts, step}));
+  array pieces =
+      mx::reshape(mx::pad(x, {axis + 1}, mx::Shape{0}, mx::Shape{parts * step - size}), shaped({frames, parts, step}));
   std::optional<array> sum;
   for (int j = 0; j < parts; ++j) {
     mx::Shape starts(lead.size() + 3, 0), stops = shaped({frames, j + 1, step});
@@ -175,14 +171,15 @@ const ir::Dims& per_axis(const InferContext& c, std::string_view name, size_t co
   const ir::Dims& list = c.integers(name);
   if (list.size() != count) c.fail("{} has {} entries for {} spatial axes", name, list.size(), count);
   for (const ir::Dim& d : list)
-    if (d.is_known() && (d.value() < least || d.value() > 1 << 30)) c.fail("{} {} is out of range", name, ir::str(list));
+    if (d.is_known() && (d.value() < least || d.value() > 1 << 30))
+      c.fail("{} {} is out of range", name, ir::str(list));
   return list;
 }
 
 bool agree(const ir::Dim& a, const ir::Dim& b) { return !a.is_known() || !b.is_known() || a == b; }
 
-ir::Dim extent(const InferContext& c, const ir::Dim& in, const ir::Dim& low, const ir::Dim& high,
-               const ir::Dim& kernel, const ir::Dim& stride, const ir::Dim& dilation) {
+ir::Dim extent(const InferContext& c, const ir::Dim& in, const ir::Dim& low, const ir::Dim& high, const ir::Dim& kernel,
+               const ir::Dim& stride, const ir::Dim& dilation) {
   ir::Dim room = in + low + high - dilation * (kernel - ir::Dim(1)) - ir::Dim(1);
   if (room.is_known() && room.value() < 0)
     c.fail("a kernel of {} (dilation {}) does not fit into {} with pads {} and {}", kernel.str(), dilation.str(),

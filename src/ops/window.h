@@ -52,7 +52,7 @@ size_t spatial_rank(const InferContext& c);
 const ir::Dims& per_axis(const InferContext& c, std::string_view name, size_t count, int64_t least);
 // False where both are known and differ.
 bool agree(const ir::Dim& a, const ir::Dim& b);
-ir::Dim extent(const InferContext& c, const ir::Dim& in, const ir::Dim& low, const ir::Dim& high,
-               const ir::Dim& kernel, const ir::Dim& stride, const ir::Dim& dilation);
+ir::Dim extent(const InferContext& c, const ir::Dim& in, const ir::Dim& low, const ir::Dim& high, const ir::Dim& kernel,
+               const ir::Dim& stride, const ir::Dim& dilation);
 
 }  // namespace godwit::ops::window

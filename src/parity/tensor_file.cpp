@@ -24,8 +24,8 @@ Golden load_golden(const std::filesystem::path& path) {
   if (auto found = file.metadata.find("steps"); found != file.metadata.end()) {
     const std::string& text = found->second;
     auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), steps);
-    require<FileError>(error == std::errc() && end == text.data() + text.size() && steps >= 0, "{}: '{}' is no number of steps",
-                       path.string(), text);
+    require<FileError>(error == std::errc() && end == text.data() + text.size() && steps >= 0,
+                       "{}: '{}' is no number of steps", path.string(), text);
   }
   return golden_of(file.tensors, steps, path.string());
 }

@@ -72,7 +72,9 @@ ir::Value* keys(Rewriter& rewriter, ir::Graph::Nodes::iterator at, ir::Value* tr
 bool is_four(const ir::Value* v) { return v->type.shape && v->rank() == 4 && is_float(v->dtype()); }
 
 // Batch and heads must agree without broadcasting, which attention does not do.
-bool same_leading(const ir::Value* a, const ir::Value* b) { return a->shape()[0] == b->shape()[0] && a->shape()[1] == b->shape()[1]; }
+bool same_leading(const ir::Value* a, const ir::Value* b) {
+  return a->shape()[0] == b->shape()[0] && a->shape()[1] == b->shape()[1];
+}
 
 bool is_used_once(const std::map<const ir::Value*, int>& uses, const ir::Value* v) {
   auto found = uses.find(v);
@@ -88,7 +90,9 @@ bool fuse_at(Rewriter& rewriter, ir::Graph::Nodes::iterator at, const std::map<c
   if (!axis.is(-1) && !axis.is(3)) return false;
   ir::Value* raw = weights->producer->inputs[0];
   auto s = is_used_once(uses, raw) ? scores_of(rewriter.module(), raw) : std::nullopt;
-  if (!s || !is_four(s->q) || !is_four(s->k_transposed) || !same_leading(s->q, s->k_transposed) || !same_leading(s->q, v)) return false;
+  if (!s || !is_four(s->q) || !is_four(s->k_transposed) || !same_leading(s->q, s->k_transposed) ||
+      !same_leading(s->q, v))
+    return false;
   if (s->mask && (!s->mask->type.shape || s->mask->rank() > 4 || s->mask->dtype() != s->q->dtype())) return false;
   // Half of the scale may sit on a shared operand; the operand itself is what attention reads, so that is fine.
   ir::Value* k = keys(rewriter, at, s->k_transposed);

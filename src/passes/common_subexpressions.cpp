@@ -40,7 +40,8 @@ class Merger {
     for (const auto& [name, attr] : node.attrs) {
       const auto* tensor = std::get_if<Tensor>(&attr);
       // A large constant is only equal to itself: comparing text would cost more than it saves.
-      out += " " + name + "=" + (tensor && tensor->size() > 1024 ? fmt::format("{}", static_cast<const void*>(tensor)) : ir::str(attr));
+      out += " " + name + "=" +
+             (tensor && tensor->size() > 1024 ? fmt::format("{}", static_cast<const void*>(tensor)) : ir::str(attr));
     }
     return out;
   }

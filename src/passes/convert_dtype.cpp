@@ -1,8 +1,8 @@
 // float32 graphs in half precision: weights, constants and everything between them; inputs, outputs and state keep
 // the types of the source.
+#include "passes/convert_dtype.h"
 #include "base/error.h"
 #include "ops/infer.h"
-#include "passes/convert_dtype.h"
 #include "passes/rewrite.h"
 
 namespace godwit::passes {
@@ -13,7 +13,8 @@ Tensor narrowed(const Tensor& t, DType to) {
   Tensor out = Tensor::zeros(to, from.shape);
   const float* values = reinterpret_cast<const float*>(from.data);
   auto* half = reinterpret_cast<uint16_t*>(out.mutable_data());
-  for (int64_t i = 0; i < from.size(); ++i) half[i] = to == DType::f16 ? float_to_half(values[i]) : float_to_bfloat(values[i]);
+  for (int64_t i = 0; i < from.size(); ++i)
+    half[i] = to == DType::f16 ? float_to_half(values[i]) : float_to_bfloat(values[i]);
   return out;
 }
 
@@ -49,18 +50,18 @@ class Converter {
     return out;
   }
 
-  ir::Value* leave(ir::Value* v) {
-    return v->dtype() == to_ ? cast(root_, root_.nodes.end(), v, DType::f32) : v;
-  }
+  ir::Value* leave(ir::Value* v) { return v->dtype() == to_ ? cast(root_, root_.nodes.end(), v, DType::f32) : v; }
 
-  void convert(ir::Graph& graph, ir::Graph::Nodes::iterator start, const std::map<const ir::Value*, ir::Value*>& narrow) {
+  void convert(ir::Graph& graph, ir::Graph::Nodes::iterator start,
+               const std::map<const ir::Value*, ir::Value*>& narrow) {
     for (auto at = start; at != graph.nodes.end(); ++at) {
       ir::Node& node = **at;
       for (ir::Value*& v : node.inputs)
         if (auto found = narrow.find(v); found != narrow.end()) v = found->second;
       for (auto& [name, attr] : node.attrs) {
         if (auto* dtype = std::get_if<DType>(&attr); dtype && *dtype == DType::f32) *dtype = to_;
-        if (auto* tensor = std::get_if<Tensor>(&attr); tensor && tensor->dtype == DType::f32) *tensor = narrowed(*tensor, to_);
+        if (auto* tensor = std::get_if<Tensor>(&attr); tensor && tensor->dtype == DType::f32)
+          *tensor = narrowed(*tensor, to_);
       }
       for (auto& region : node.regions) {
         for (ir::Value* v : region->inputs)
@@ -86,7 +87,8 @@ class Converter {
 }  // namespace
 
 void convert_dtype(ir::Module& module, DType to) {
-  require<UsageError>(to == DType::f16 || to == DType::bf16, "a model converts to float16 or bfloat16, not to {}", long_name(to));
+  require<UsageError>(to == DType::f16 || to == DType::bf16, "a model converts to float16 or bfloat16, not to {}",
+                      long_name(to));
   for (auto& [name, tensor] : module.weights)
     if (tensor.dtype == DType::f32) tensor = narrowed(tensor, to);
   for (auto& [name, graph] : module.graphs) Converter(module, graph, to).run();

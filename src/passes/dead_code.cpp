@@ -69,13 +69,14 @@ class Marker {
   bool defines_symbol(const ir::Value& v) const {
     if (!v.type.shape) return false;
     for (const ir::Dim& d : *v.type.shape)
-      if (auto s = d.as_symbol(); s && symbols_.contains(*s) && v.producer && is_data_dependent(v.producer->op)) return true;
+      if (auto s = d.as_symbol(); s && symbols_.contains(*s) && v.producer && is_data_dependent(v.producer->op))
+        return true;
     return false;
   }
 
   static bool is_data_dependent(const std::string& op) {
-    return op == "nonzero" || op == "unique" || op == "nms" || op == "range" || op == "if" || op == "loop" || op == "reshape" ||
-           op == "sequence_at" || op == "sequence_concat";
+    return op == "nonzero" || op == "unique" || op == "nms" || op == "range" || op == "if" || op == "loop" ||
+           op == "reshape" || op == "sequence_at" || op == "sequence_concat";
   }
 
   bool holds_effect(const ir::Graph& region) const {

@@ -4,13 +4,13 @@
 #include "base/error.h"
 #include "executors/mlx/executor.h"
 #include "ops/op.h"
-#include "passes/rewrite.h"
 #include "passes/pass.h"
+#include "passes/rewrite.h"
 
 namespace godwit::passes {
 namespace {
 
-constexpr size_t small_constant = 64;           // elements; larger results become weights
+constexpr size_t small_constant = 64;               // elements; larger results become weights
 constexpr size_t largest_growth = size_t{1} << 20;  // bytes that a fold may add to a package
 
 bool is_leaf(const ir::Node& node) { return node.op == "constant" || node.op == "dims" || node.op == "dim"; }
@@ -31,11 +31,15 @@ bool fold_shapes_in(ir::Module& module, ir::Graph& root, ir::Graph& graph) {
     if (is_leaf(node) || node.outputs.size() != 1 || !node.output()->content) continue;
     const ir::Value& out = *node.output();
     const ir::Dims& content = *out.content;
-    if (!ir::is_known(out.shape()) || static_cast<int64_t>(content.size()) != ir::product(out.shape()).value()) continue;
+    if (!ir::is_known(out.shape()) || static_cast<int64_t>(content.size()) != ir::product(out.shape()).value())
+      continue;
     ir::Value* folded = nullptr;
-    if (ir::is_known(content)) folded = rewriter.constant(at, node, integer_tensor(out.dtype(), out.shape(), content));
-    else if (out.dtype() == DType::i64 && out.rank() == 1) folded = rewriter.insert(at, node, "dims", {}, {{"values", content}});
-    else if (out.dtype() == DType::i64 && out.rank() == 0) folded = rewriter.insert(at, node, "dim", {}, {{"value", content[0]}});
+    if (ir::is_known(content))
+      folded = rewriter.constant(at, node, integer_tensor(out.dtype(), out.shape(), content));
+    else if (out.dtype() == DType::i64 && out.rank() == 1)
+      folded = rewriter.insert(at, node, "dims", {}, {{"values", content}});
+    else if (out.dtype() == DType::i64 && out.rank() == 0)
+      folded = rewriter.insert(at, node, "dim", {}, {{"value", content[0]}});
     if (folded) rewriter.replace(&out, folded);
   }
   return rewriter.finish();
@@ -48,7 +52,8 @@ std::string folded_name(const ir::Node& node) {
   return (node.scope.empty() ? "folded" : node.scope) + "." + node.op;
 }
 
-std::optional<std::vector<Tensor>> constant_inputs(const ir::Module& module, const Rewriter& rewriter, const ir::Node& node) {
+std::optional<std::vector<Tensor>> constant_inputs(const ir::Module& module, const Rewriter& rewriter,
+                                                   const ir::Node& node) {
   std::vector<Tensor> inputs;
   for (ir::Value* v : node.inputs) {
     if (!v) continue;

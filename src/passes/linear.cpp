@@ -50,9 +50,12 @@ bool fuse_linear_in(ir::Module& module, ir::Graph& root, ir::Graph& graph) {
     } else if (node.op == "add") {
       for (size_t side : {0, 1}) {
         ir::Value *product = node.inputs[side], *bias = node.inputs[1 - side];
-        if (!is_op(product, "linear") || product->producer->inputs.size() != 2 || uses[product] != 1 || product->rank() < 1) continue;
+        if (!is_op(product, "linear") || product->producer->inputs.size() != 2 || uses[product] != 1 ||
+            product->rank() < 1)
+          continue;
         if (!is_bias(module, bias, product->shape().back())) continue;
-        ir::Value* out = rewriter.insert(at, node, "linear", {product->producer->inputs[0], product->producer->inputs[1], bias});
+        ir::Value* out =
+            rewriter.insert(at, node, "linear", {product->producer->inputs[0], product->producer->inputs[1], bias});
         uses[out] = uses[node.output()];
         rewriter.replace(node.output(), out);
         break;

@@ -37,8 +37,10 @@ Line parse_line(const std::string& text) {
   while (in >> token) {
     // Lists are written without spaces, so a token is a whole attribute.
     size_t equals = token.find('=');
-    if (equals == std::string::npos) line.operands.push_back(token);
-    else line.attrs.emplace_back(token.substr(0, equals), token.substr(equals + 1));
+    if (equals == std::string::npos)
+      line.operands.push_back(token);
+    else
+      line.attrs.emplace_back(token.substr(0, equals), token.substr(equals + 1));
   }
   return line;
 }
@@ -49,16 +51,20 @@ Compiled compile(const Pattern& pattern) {
   for (std::string text; std::getline(in, text);) {
     text.erase(0, text.find_first_not_of(' '));
     if (text.empty()) continue;
-    if (text.starts_with("->")) c.replacement = parse_line(text.substr(3));
-    else c.lines.push_back(parse_line(text));
+    if (text.starts_with("->"))
+      c.replacement = parse_line(text.substr(3));
+    else
+      c.lines.push_back(parse_line(text));
   }
   require<InternalError>(!c.lines.empty() && ops::find(c.replacement.op), "pattern {} is not complete", pattern.name);
-  for (const Line& line : c.lines) require<InternalError>(ops::find(line.op), "pattern {} names op {}", pattern.name, line.op);
+  for (const Line& line : c.lines)
+    require<InternalError>(ops::find(line.op), "pattern {} names op {}", pattern.name, line.op);
   return c;
 }
 
 bool is_commutative(std::string_view op) {
-  return op == "add" || op == "multiply" || op == "minimum" || op == "maximum" || op == "logical_and" || op == "logical_or";
+  return op == "add" || op == "multiply" || op == "minimum" || op == "maximum" || op == "logical_and" ||
+         op == "logical_or";
 }
 
 class Matcher {
@@ -128,7 +134,8 @@ class Matcher {
     if (!number) return false;
     if (token.starts_with('$')) return bind(token, *number);
     const double wanted = std::stod(token);
-    return std::abs(*number - wanted) <= 1e-6 * std::max(1.0, std::abs(wanted)) + (v->dtype() == DType::f32 ? 0 : 1e-3 * std::abs(wanted));
+    return std::abs(*number - wanted) <=
+           1e-6 * std::max(1.0, std::abs(wanted)) + (v->dtype() == DType::f32 ? 0 : 1e-3 * std::abs(wanted));
   }
 
   bool match_attrs(const Line& line, const ir::Node& node) {
@@ -157,7 +164,8 @@ ir::Value* build(Rewriter& rewriter, ir::Graph::Nodes::iterator at, const Line& 
   std::vector<ir::Value*> operands;
   for (const std::string& token : line.operands) operands.push_back(token == "_" ? nullptr : match.values.at(token));
   ir::Attrs attrs;
-  for (const auto& [name, token] : line.attrs) attrs[name] = token.starts_with('$') ? match.attrs.at(token) : ir::parse_attr(token);
+  for (const auto& [name, token] : line.attrs)
+    attrs[name] = token.starts_with('$') ? match.attrs.at(token) : ir::parse_attr(token);
   return rewriter.insert(at, **at, line.op, std::move(operands), std::move(attrs));
 }
 

@@ -46,7 +46,8 @@ bool rotates_halves(const ir::Module&, Match& m) {
   const ir::Dim width = x->shape().back();
   const auto is_half = [&](const char* name, const ir::Dim& start, const ir::Dim& stop) {
     const ir::Node& slice = *m.value(name)->producer;
-    const ir::Dims &axes = attr<ir::Dims>(slice, "axes"), &starts = attr<ir::Dims>(slice, "starts"), &stops = attr<ir::Dims>(slice, "stops");
+    const ir::Dims &axes = attr<ir::Dims>(slice, "axes"), &starts = attr<ir::Dims>(slice, "starts"),
+                   &stops = attr<ir::Dims>(slice, "stops");
     if (axes.size() != 1 || (!axes[0].is(-1) && !axes[0].is(x->rank() - 1))) return false;
     const bool to_end = stops[0].is_known() && width.is_known() && stops[0].value() >= width.value();
     return starts[0] == start && (stops[0] == stop || (stop == width && to_end));
@@ -139,7 +140,8 @@ const std::vector<Pattern> simple{
       %e = exp %d
       %s = sum %e axes=$axes2 keepdims=true
       %y = divide %e %s
-      -> softmax %x axis=$axis)", one_axis},
+      -> softmax %x axis=$axis)",
+     one_axis},
     {"rope", R"(
       %first = slice %x
       %second = slice %x
@@ -148,7 +150,8 @@ const std::vector<Pattern> simple{
       %c = multiply %x %cos
       %s = multiply %r %sin
       %y = add %c %s
-      -> rope %x %cos %sin interleaved=false)", rotates_halves},
+      -> rope %x %cos %sin interleaved=false)",
+     rotates_halves},
 };
 
 // Ways to write a square, and to divide by a root.
@@ -161,7 +164,8 @@ const std::vector<Pattern> norms{
       %e = add %v $eps
       %r = sqrt %e
       %y = divide %d %r
-      -> layer_norm %x _ _ axes_count=$count eps=$eps)", trailing_axes},
+      -> layer_norm %x _ _ axes_count=$count eps=$eps)",
+     trailing_axes},
     {"layer_norm_power", R"(
       %m = mean %x axes=$axes keepdims=true
       %d = subtract %x %m
@@ -170,7 +174,8 @@ const std::vector<Pattern> norms{
       %e = add %v $eps
       %r = sqrt %e
       %y = divide %d %r
-      -> layer_norm %x _ _ axes_count=$count eps=$eps)", trailing_axes},
+      -> layer_norm %x _ _ axes_count=$count eps=$eps)",
+     trailing_axes},
     {"layer_norm_product", R"(
       %m = mean %x axes=$axes keepdims=true
       %d = subtract %x %m
@@ -179,7 +184,8 @@ const std::vector<Pattern> norms{
       %e = add %v $eps
       %r = sqrt %e
       %y = divide %d %r
-      -> layer_norm %x _ _ axes_count=$count eps=$eps)", trailing_axes},
+      -> layer_norm %x _ _ axes_count=$count eps=$eps)",
+     trailing_axes},
     {"layer_norm_variance", R"(
       %m = mean %x axes=$axes keepdims=true
       %d = subtract %x %m
@@ -187,21 +193,24 @@ const std::vector<Pattern> norms{
       %e = add %v $eps
       %r = rsqrt %e
       %y = multiply %d %r
-      -> layer_norm %x _ _ axes_count=$count eps=$eps)", trailing_axes},
+      -> layer_norm %x _ _ axes_count=$count eps=$eps)",
+     trailing_axes},
     {"rms_norm_square", R"(
       %q = square %x
       %v = mean %q axes=$axes keepdims=true
       %e = add %v $eps
       %r = rsqrt %e
       %y = multiply %x %r
-      -> rms_norm %x _ axes_count=$count eps=$eps)", trailing_axes},
+      -> rms_norm %x _ axes_count=$count eps=$eps)",
+     trailing_axes},
     {"rms_norm_power", R"(
       %q = power %x 2
       %v = mean %q axes=$axes keepdims=true
       %e = add %v $eps
       %r = rsqrt %e
       %y = multiply %x %r
-      -> rms_norm %x _ axes_count=$count eps=$eps)", trailing_axes},
+      -> rms_norm %x _ axes_count=$count eps=$eps)",
+     trailing_axes},
     {"rms_norm_reciprocal", R"(
       %q = power %x 2
       %v = mean %q axes=$axes keepdims=true
@@ -209,7 +218,8 @@ const std::vector<Pattern> norms{
       %s = sqrt %e
       %r = reciprocal %s
       %y = multiply %x %r
-      -> rms_norm %x _ axes_count=$count eps=$eps)", trailing_axes},
+      -> rms_norm %x _ axes_count=$count eps=$eps)",
+     trailing_axes},
 };
 
 // What comes after a bare norm.
@@ -217,15 +227,18 @@ const std::vector<Pattern> affine{
     {"layer_norm_weight", R"(
       %n = layer_norm %x axes_count=$count eps=$eps
       %y = multiply %n %w
-      -> layer_norm %x %w _ axes_count=$count eps=$eps)", weight_fits},
+      -> layer_norm %x %w _ axes_count=$count eps=$eps)",
+     weight_fits},
     {"rms_norm_weight", R"(
       %n = rms_norm %x axes_count=$count eps=$eps
       %y = multiply %n %w
-      -> rms_norm %x %w axes_count=$count eps=$eps)", weight_fits},
+      -> rms_norm %x %w axes_count=$count eps=$eps)",
+     weight_fits},
     {"layer_norm_bias", R"(
       %n = layer_norm %x %w axes_count=$count eps=$eps
       %y = add %n %b
-      -> layer_norm %x %w %b axes_count=$count eps=$eps)", bias_fits},
+      -> layer_norm %x %w %b axes_count=$count eps=$eps)",
+     bias_fits},
 };
 
 }  // namespace

@@ -9,9 +9,10 @@ namespace godwit::passes {
 namespace {
 
 const std::set<std::string_view> unary{
-    "abs",     "negative", "sign",  "floor",      "ceil",     "round",    "sqrt",      "rsqrt",     "reciprocal", "square",
-    "exp",     "log",      "sin",   "cos",        "tanh",     "erf",      "relu",      "sigmoid",   "silu",       "mish",
-    "gelu",    "elu",      "cast",  "leaky_relu", "softplus", "softsign", "hard_swish", "hard_sigmoid", "logical_not", "copy"};
+    "abs",        "negative", "sign",       "floor",        "ceil",        "round", "sqrt", "rsqrt",
+    "reciprocal", "square",   "exp",        "log",          "sin",         "cos",   "tanh", "erf",
+    "relu",       "sigmoid",  "silu",       "mish",         "gelu",        "elu",   "cast", "leaky_relu",
+    "softplus",   "softsign", "hard_swish", "hard_sigmoid", "logical_not", "copy"};
 const std::set<std::string_view> binary{"add", "subtract", "multiply", "divide", "minimum", "maximum", "power"};
 
 using Axes = std::vector<int64_t>;

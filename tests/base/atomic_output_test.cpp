@@ -23,7 +23,9 @@ class AtomicOutputTest : public ::testing::Test {
   }
   void TearDown() override { fs::remove_all(root_); }
 
-  size_t entries() const { return static_cast<size_t>(std::distance(fs::directory_iterator(root_), fs::directory_iterator{})); }
+  size_t entries() const {
+    return static_cast<size_t>(std::distance(fs::directory_iterator(root_), fs::directory_iterator{}));
+  }
   std::string text(const fs::path& p) const {
     std::ifstream in(p);
     return {std::istreambuf_iterator<char>(in), {}};

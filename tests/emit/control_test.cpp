@@ -10,7 +10,8 @@
 namespace godwit::emit {
 namespace {
 
-void expect_same_numbers(const std::string& name, const ir::Module& module, const std::map<std::string, int64_t>& sizes, int steps = 0) {
+void expect_same_numbers(const std::string& name, const ir::Module& module, const std::map<std::string, int64_t>& sizes,
+                         int steps = 0) {
   const auto dir = testing::package_folder(name, module, sizes, steps);
   const Options options{.class_name = name, .golden_steps = steps};
   write_cpp(module, dir / "cpp", options);
@@ -18,7 +19,8 @@ void expect_same_numbers(const std::string& name, const ir::Module& module, cons
   const testing::Run cpp = testing::build_and_test_cpp(dir);
   EXPECT_EQ(cpp.status, 0) << cpp.output;
   EXPECT_NE(cpp.output.find("largest error"), std::string::npos) << cpp.output;
-  if (!testing::has_python_mlx()) GTEST_SKIP() << "no Python with mlx: the Python half is not run (GODWIT_PYTHON names one)";
+  if (!testing::has_python_mlx())
+    GTEST_SKIP() << "no Python with mlx: the Python half is not run (GODWIT_PYTHON names one)";
   const testing::Run python = testing::test_python(dir);
   EXPECT_EQ(python.status, 0) << python.output;
 }
@@ -87,7 +89,8 @@ TEST(GeneratedControl, StateAndLargeConstants) {
 
 TEST(GeneratedControl, WritingTwiceGivesTheSameText) {
   ir::Module module;
-  module.graphs["main"] = ir::parse_graph("graph main(x: f32[B, 4]) -> (y = %1)\n  %1 = softmax %x axis=1  : f32[B, 4]\nend\n");
+  module.graphs["main"] =
+      ir::parse_graph("graph main(x: f32[B, 4]) -> (y = %1)\n  %1 = softmax %x axis=1  : f32[B, 4]\nend\n");
   const std::filesystem::path dir = std::filesystem::path(GODWIT_WORK) / "twice";
   for (const Emitter& e : emitters) {
     if (e.name == "mlxfn") continue;  // a binary format of MLX's

@@ -20,7 +20,8 @@ namespace mx = mlx::core;
 namespace {
 
 // One call with fresh random inputs; adds to `tensors` what went in and what came out.
-void record(executors::MlxExecutor& executor, uint64_t seed, const ir::Dim::Env& sizes, std::map<std::string, std::vector<mx::array>>& tensors) {
+void record(executors::MlxExecutor& executor, uint64_t seed, const ir::Dim::Env& sizes,
+            std::map<std::string, std::vector<mx::array>>& tensors) {
   std::map<std::string, executors::HostValue> inputs;
   for (const auto& [key, tensor] : parity::random_inputs(executor.graph(), seed, sizes)) {
     tensors["input/" + key].push_back(executors::to_mlx(tensor));
@@ -35,7 +36,8 @@ void record(executors::MlxExecutor& executor, uint64_t seed, const ir::Dim::Env&
 
 }  // namespace
 
-fs::path package_folder(const std::string& name, const ir::Module& module, const std::map<std::string, int64_t>& sizes, int steps) {
+fs::path package_folder(const std::string& name, const ir::Module& module, const std::map<std::string, int64_t>& sizes,
+                        int steps) {
   const fs::path dir = fs::path(GODWIT_WORK) / name;
   fs::remove_all(dir);
   fs::create_directories(dir);
@@ -64,8 +66,10 @@ Run run(const std::string& command) {
 Run build_and_test_cpp(const fs::path& dir) {
   const std::string source = (dir / "cpp").string(), build = (dir / "build").string();
   const std::string sanitize = GODWIT_SANITIZE[0] ? std::string("-fsanitize=") + GODWIT_SANITIZE : "";
-  Run configured = run(fmt::format("{} -S {} -B {} -DCMAKE_PREFIX_PATH={} -DCMAKE_CXX_COMPILER={} '-DCMAKE_CXX_FLAGS={}' -DCMAKE_CXX_COMPILER_LAUNCHER=$(command -v ccache)",
-                                   GODWIT_CMAKE, source, build, GODWIT_INSTALLED, GODWIT_CXX, sanitize));
+  Run configured =
+      run(fmt::format("{} -S {} -B {} -DCMAKE_PREFIX_PATH={} -DCMAKE_CXX_COMPILER={} '-DCMAKE_CXX_FLAGS={}' "
+                      "-DCMAKE_CXX_COMPILER_LAUNCHER=$(command -v ccache)",
+                      GODWIT_CMAKE, source, build, GODWIT_INSTALLED, GODWIT_CXX, sanitize));
   if (configured.status != 0) return configured;
   Run built = run(fmt::format("{} --build {} -j2", GODWIT_CMAKE, build));
   if (built.status != 0) return built;
@@ -86,7 +90,9 @@ bool has_python_mlx() {
   return has;
 }
 
-Run run_python(const fs::path& script, const std::string& arguments) { return run(fmt::format("{} {} {}", python(), script.string(), arguments)); }
+Run run_python(const fs::path& script, const std::string& arguments) {
+  return run(fmt::format("{} {} {}", python(), script.string(), arguments));
+}
 
 Run test_python(const fs::path& dir) { return run_python(dir / "python" / "test_model.py", ""); }
 

@@ -24,8 +24,9 @@ ir::Module small_model() {
   ir::Value* sum = graph.add_state("sum", {DType::f32, ir::Shape{ir::Dim::symbol("B"), 4, 6}});
   std::vector<float> weight(4 * 3 * 3);
   for (size_t i = 0; i < weight.size(); ++i) weight[i] = 0.05f * static_cast<float>(i % 7) - 0.1f;
-  ir::Value* y = b.op("conv", {x, b.weight("conv.weight", Tensor::of(DType::f32, {4, 3, 3}, weight))},
-                      {{"stride", ir::Dims{1}}, {"low", ir::Dims{0}}, {"high", ir::Dims{0}}, {"dilation", ir::Dims{1}}});
+  ir::Value* y =
+      b.op("conv", {x, b.weight("conv.weight", Tensor::of(DType::f32, {4, 3, 3}, weight))},
+           {{"stride", ir::Dims{1}}, {"low", ir::Dims{0}}, {"high", ir::Dims{0}}, {"dilation", ir::Dims{1}}});
   ir::Value* next = b.op("add", {sum, b.op("gelu", {y})});
   graph.states[0].after = next;
   graph.add_output("y", b.op("softmax", {next}));
@@ -46,7 +47,8 @@ TEST(Mlxfn, LoadsInMlxAndMatches) {
     EXPECT_LE(gap.item<float>(), 1e-6f);
     sum = results[1];
   }
-  if (!testing::has_python_mlx()) GTEST_SKIP() << "no Python with mlx: the Python half is not run (GODWIT_PYTHON names one)";
+  if (!testing::has_python_mlx())
+    GTEST_SKIP() << "no Python with mlx: the Python half is not run (GODWIT_PYTHON names one)";
   std::ofstream(dir / "check.py") << "import sys\nimport mlx.core as mx\n"
                                      "golden = mx.load(sys.argv[1] + '/golden.safetensors')\n"
                                      "model = mx.import_function(sys.argv[1] + '/mlxfn/model.mlxfn')\n"
@@ -70,9 +72,11 @@ void expect_refusal(const std::string& text, const std::string& part, const Opti
 TEST(Mlxfn, RefusesWhatAFunctionFileCannotHold) {
   expect_refusal("graph main(x: f32[B]) -> (y = %1)\n  %1 = negative %x  : f32[B]\nend\n", "give a size for B");
   expect_refusal(
-      "graph main(x: f32[2], c: bool[]) -> (y = %1)\n  %1 = if %c  : f32[2] {\n    yield %x\n  } {\n    yield %x\n  }\nend\n",
+      "graph main(x: f32[2], c: bool[]) -> (y = %1)\n  %1 = if %c  : f32[2] {\n    yield %x\n  } {\n    yield %x\n  "
+      "}\nend\n",
       "depends on the data of a run");
-  expect_refusal("graph main(x: bool[4]) -> (y = %1)\n  %1 = nonzero %x  : i64[u0, 1]\nend\n", "cannot be a function file");
+  expect_refusal("graph main(x: bool[4]) -> (y = %1)\n  %1 = nonzero %x  : i64[u0, 1]\nend\n",
+                 "cannot be a function file");
 }
 
 }  // namespace

@@ -21,8 +21,10 @@ std::vector<std::string> words_of(const std::string& line) {
     if (c == '"') quoted = !quoted;
     if (c == '[' || c == '{') ++depth;
     if (c == ']' || c == '}') --depth;
-    if (c == ' ' && depth == 0 && !quoted) out.emplace_back();
-    else out.back() += c;
+    if (c == ' ' && depth == 0 && !quoted)
+      out.emplace_back();
+    else
+      out.back() += c;
   }
   std::erase(out, "");
   return out;
@@ -30,8 +32,10 @@ std::vector<std::string> words_of(const std::string& line) {
 
 // "[1, 2]" is a list of integers, of reals, or of neither: the row knows.
 ir::Attr fitted(ir::Attr attr, ops::Param::Kind kind) {
-  if (auto* d = std::get_if<ir::Dim>(&attr); d && kind == ops::Param::Kind::real) return static_cast<double>(d->value());
-  if (auto* list = std::get_if<ir::Dims>(&attr); list && list->empty() && kind == ops::Param::Kind::reals) return std::vector<double>{};
+  if (auto* d = std::get_if<ir::Dim>(&attr); d && kind == ops::Param::Kind::real)
+    return static_cast<double>(d->value());
+  if (auto* list = std::get_if<ir::Dims>(&attr); list && list->empty() && kind == ops::Param::Kind::reals)
+    return std::vector<double>{};
   return attr;
 }
 
@@ -83,7 +87,8 @@ OpCases read_op_cases(const std::string& file) {
       graph.add_output(fmt::format("{}_{}", words[0], number), b.op("shape", {results[0]}));
       continue;
     }
-    for (size_t k = 0; k < results.size(); ++k) graph.add_output(fmt::format("{}_{}_{}", words[0], number, k), results[k]);
+    for (size_t k = 0; k < results.size(); ++k)
+      graph.add_output(fmt::format("{}_{}_{}", words[0], number, k), results[k]);
   }
   return cases;
 }

@@ -9,7 +9,7 @@
 namespace godwit::testing {
 
 struct OpCases {
-  ir::Module module;             // one graph, main: an output for each result
+  ir::Module module;              // one graph, main: an output for each result
   std::set<std::string> covered;  // rows that occur
   std::set<std::string> later;    // rows that occur, but are not in the table
 };

@@ -16,7 +16,8 @@ TEST(OpCases, EveryRowHasACase) {
   const testing::OpCases cases = testing::read_op_cases(case_file);
   std::string missing, later;
   for (const ops::Op* op : ops::all()) {
-    const bool is_statement = op->name == "constant" || op->name == "if" || op->name == "loop" || op->name == "bind" || op->name == "check";
+    const bool is_statement =
+        op->name == "constant" || op->name == "if" || op->name == "loop" || op->name == "bind" || op->name == "check";
     if (!is_statement && !cases.covered.count(op->name)) missing += " " + op->name;
   }
   for (const std::string& name : cases.later) later += " " + name;
@@ -27,7 +28,8 @@ TEST(OpCases, EveryRowHasACase) {
 TEST(OpCases, EveryRowWithoutAPatternHasAPythonTwin) {
   std::string missing;
   for (const ops::Op* op : ops::all()) {
-    const bool is_statement = op->name == "constant" || op->name == "if" || op->name == "loop" || op->name == "bind" || op->name == "check";
+    const bool is_statement =
+        op->name == "constant" || op->name == "if" || op->name == "loop" || op->name == "bind" || op->name == "check";
     if (!is_statement && op->python_pattern.empty() && !has_twin(op->name)) missing += " " + op->name;
   }
   EXPECT_EQ(missing, "") << "add a function to src/emit/python/ops";
@@ -40,7 +42,8 @@ TEST(OpCases, GeneratedCodeComputesEveryRow) {
   write_python(cases.module, dir / "python");
   const testing::Run cpp = testing::build_and_test_cpp(dir);
   EXPECT_EQ(cpp.status, 0) << cpp.output;
-  if (!testing::has_python_mlx()) GTEST_SKIP() << "no Python with mlx: the Python half is not run (GODWIT_PYTHON names one)";
+  if (!testing::has_python_mlx())
+    GTEST_SKIP() << "no Python with mlx: the Python half is not run (GODWIT_PYTHON names one)";
   const testing::Run python = testing::test_python(dir);
   EXPECT_EQ(python.status, 0) << python.output;
 }

@@ -14,7 +14,8 @@ using ir::Value;
 
 Tensor filled(std::vector<int64_t> shape, float start) {
   std::vector<float> values(static_cast<size_t>(checked_size(shape)));
-  for (size_t i = 0; i < values.size(); ++i) values[i] = 0.1f * static_cast<float>((i * 7 + static_cast<size_t>(start)) % 11) - 0.5f;
+  for (size_t i = 0; i < values.size(); ++i)
+    values[i] = 0.1f * static_cast<float>((i * 7 + static_cast<size_t>(start)) % 11) - 0.5f;
   return Tensor::of(DType::f32, std::move(shape), values);
 }
 
@@ -37,7 +38,8 @@ ir::Module layered(bool anonymous = false) {
     b.set_place("m.py:2", at + ".norm");
     Value* y = b.op("layer_norm", {x, weight(at + ".norm.weight", {8}, 2), weight(at + ".norm.bias", {8}, 3)});
     b.set_place("m.py:3", at + ".up");
-    y = b.op("linear", {y, weight(at + ".up.weight", {16, 8}, static_cast<float>(i)), weight(at + ".up.bias", {16}, 4)});
+    y = b.op("linear",
+             {y, weight(at + ".up.weight", {16, 8}, static_cast<float>(i)), weight(at + ".up.bias", {16}, 4)});
     b.set_place("m.py:4", at);
     y = b.op("gelu", {y});
     y = b.reshape(y, {ir::Dim::symbol("B"), 4, 16});
@@ -118,7 +120,8 @@ TEST_P(Layered, GeneratedCodeGivesTheSameNumbers) {
     EXPECT_EQ(cpp.status, 0) << cpp.output;
     EXPECT_NE(cpp.output.find("pooled: largest error"), std::string::npos) << cpp.output;
   }
-  if (!testing::has_python_mlx()) GTEST_SKIP() << "no Python with mlx: the Python half is not run (GODWIT_PYTHON names one)";
+  if (!testing::has_python_mlx())
+    GTEST_SKIP() << "no Python with mlx: the Python half is not run (GODWIT_PYTHON names one)";
   const testing::Run python = testing::test_python(dir);
   EXPECT_EQ(python.status, 0) << python.output;
   EXPECT_NE(python.output.find("pooled: largest error"), std::string::npos) << python.output;

@@ -7,8 +7,8 @@
 
 #include "base/error.h"
 #include "base/output_file.h"
-#include "formats/safetensors.h"
 #include "executors/mlx/executor.h"
+#include "formats/safetensors.h"
 #include "ir/text.h"
 #include "ops/hoist.h"
 #include "support/fuzz.h"
@@ -53,7 +53,8 @@ ir::Module sample() {
   }}
   %4 = relu %1  : f32[B, 100]
 end
-)", ones)));
+)",
+                                                       ones)));
   std::vector<float> w(200);
   for (size_t i = 0; i < w.size(); ++i) w[i] = static_cast<float>(i) / 100 - 1;
   m.weights["net.w"] = Tensor::of<float>(DType::f32, {100, 2}, w);
@@ -144,7 +145,8 @@ TEST_F(PackageTest, SurvivesMutations) {
   const std::string graph = content(root_ / "graphs" / "main.gir"), description = content(root_ / "model.json");
   const auto weights = formats::read_safetensors(root_ / "weights.safetensors").tensors;
   auto with = [&](const std::string& json, const std::string& text) {
-    assemble_package(json, [&](const std::string&) { return text; }, weights, "a test");
+    assemble_package(
+        json, [&](const std::string&) { return text; }, weights, "a test");
   };
   with(description, graph);
   EXPECT_GT(testing::fuzz(graph, 10000, 4, [&](const std::string& text) { with(description, text); }), 2000);

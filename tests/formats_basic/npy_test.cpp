@@ -36,8 +36,9 @@ std::string content(const fs::path& p) {
 
 TEST(Npy, ReadsWhatItWrites) {
   const fs::path path = temporary("a.npy");
-  for (const Tensor& t : {Tensor::of<float>(DType::f32, {2, 2}, {1, 2, 3, 4}), Tensor::scalar(DType::i64, -5),
-                          Tensor::ints({1, 2, 3}), Tensor::zeros(DType::f64, {0, 4}), Tensor::scalar(DType::f16, 0.5)}) {
+  for (const Tensor& t :
+       {Tensor::of<float>(DType::f32, {2, 2}, {1, 2, 3, 4}), Tensor::scalar(DType::i64, -5), Tensor::ints({1, 2, 3}),
+        Tensor::zeros(DType::f64, {0, 4}), Tensor::scalar(DType::f16, 0.5)}) {
     write_npy(path, t);
     Tensor back = read_npy(path);
     EXPECT_EQ(describe(back), describe(t));
@@ -51,7 +52,8 @@ TEST(Npy, ReadsOtherOrders) {
   Tensor columns = parse(npy("{'descr': '|u1', 'fortran_order': True, 'shape': (2, 3), }\n", "abcdef"));
   EXPECT_EQ(columns.integer(1), 'c');
   EXPECT_EQ(columns.integer(3), 'b');
-  Tensor big = parse(npy("{'descr': '>i2', 'fortran_order': False, 'shape': (2,)}", std::string("\x01\x00\x00\x02", 4)));
+  Tensor big =
+      parse(npy("{'descr': '>i2', 'fortran_order': False, 'shape': (2,)}", std::string("\x01\x00\x00\x02", 4)));
   EXPECT_EQ(big.integer(0), 256);
   EXPECT_EQ(big.integer(1), 2);
 }
@@ -61,7 +63,8 @@ TEST(Npy, RefusesWhatHoldsNoNumbers) {
   EXPECT_THROW(parse(npy("{'descr': '|O', 'fortran_order': False, 'shape': (1,)}", "12345678")), FileError);
   EXPECT_THROW(parse(npy("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,)}", "1234")), FileError);
   EXPECT_THROW(parse(npy("{'descr': '<f4', 'fortran_order': False, 'shape': (2,)}", "1234")), FileError);
-  EXPECT_THROW(parse(npy("{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999999999999,)}", "1234")), FileError);
+  EXPECT_THROW(parse(npy("{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999999999999,)}", "1234")),
+               FileError);
   EXPECT_THROW(parse(npy("{'descr': '<f4', 'shape': (1,)}", "1234")), FileError);
 }
 

@@ -107,7 +107,8 @@ TEST_F(SafetensorsTest, CannotHoldEverything) {
 
 TEST_F(SafetensorsTest, ReadsShards) {
   write_safetensors(folder_ / "1.safetensors", {{"a", Tensor::scalar(DType::f32, 1)}});
-  write_safetensors(folder_ / "2.safetensors", {{"b", Tensor::scalar(DType::f32, 2)}, {"c", Tensor::scalar(DType::f32, 3)}});
+  write_safetensors(folder_ / "2.safetensors",
+                    {{"b", Tensor::scalar(DType::f32, 2)}, {"c", Tensor::scalar(DType::f32, 3)}});
   const fs::path index = folder_ / "model.safetensors.index.json";
   put(index, R"({"metadata": {}, "weight_map": {"a": "1.safetensors", "b": "2.safetensors", "c": "2.safetensors"}})");
   EXPECT_EQ(read_safetensors(folder_).tensors.at("c").number(0), 3);
@@ -125,7 +126,8 @@ TEST_F(SafetensorsTest, RefusesDamage) {
   expect_refusal(file_of("{]"), "no valid JSON");
   expect_refusal(file_of(std::string(1000, '[')), "deeper");
   auto one = [](const char* dtype, const char* shape, const char* offsets) {
-    return file_of(fmt::format(R"({{"t": {{"dtype": "{}", "shape": {}, "data_offsets": {}}}}})", dtype, shape, offsets));
+    return file_of(
+        fmt::format(R"({{"t": {{"dtype": "{}", "shape": {}, "data_offsets": {}}}}})", dtype, shape, offsets));
   };
   EXPECT_EQ(refusal(one("F32", "[4]", "[0, 16]")), "accepted");
   expect_refusal(one("F99", "[4]", "[0, 16]"), "F99");
@@ -137,9 +139,11 @@ TEST_F(SafetensorsTest, RefusesDamage) {
   expect_refusal(one("F32", "[1.5]", "[0, 4]"), "integer");
   expect_refusal(one("F32", "[18446744073709551615]", "[0, 4]"), "out of range");
   expect_refusal(file_of(R"({"a": {"dtype": "U8", "shape": [4], "data_offsets": [0, 4]},
-                             "b": {"dtype": "U8", "shape": [4], "data_offsets": [3, 7]}})"), "a and b overlap");
+                             "b": {"dtype": "U8", "shape": [4], "data_offsets": [3, 7]}})"),
+                 "a and b overlap");
   expect_refusal(file_of(R"({"a": {"dtype": "U8", "shape": [1], "data_offsets": [0, 1]},
-                             "a": {"dtype": "U8", "shape": [1], "data_offsets": [1, 2]}})"), "twice");
+                             "a": {"dtype": "U8", "shape": [1], "data_offsets": [1, 2]}})"),
+                 "twice");
 }
 
 TEST_F(SafetensorsTest, SurvivesMutations) {

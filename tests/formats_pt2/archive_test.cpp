@@ -21,18 +21,22 @@ Archive read_text(const std::string& text) {
   return read(std::as_bytes(std::span(*owner)), owner, "x.pt2");
 }
 
-const std::string empty_program = R"({"schema_version": {"major": 8, "minor": 20}, "graph_module": {"graph": {"inputs": [],
+const std::string empty_program =
+    R"({"schema_version": {"major": 8, "minor": 20}, "graph_module": {"graph": {"inputs": [],
   "outputs": [], "nodes": [], "tensor_values": {}, "sym_int_values": {}}, "signature": {"input_specs": [], "output_specs": []},
   "module_call_graph": []}})";
 
 // An archive with one weight of the given description and payload.
 std::string archive(const std::string& meta, const std::string& payload, const std::string& program = empty_program) {
-  return testing::zip_of({{"m/archive_format", "pt2", false},
-                          {"m/archive_version", "0", false},
-                          {"m/models/model.json", program, false},
-                          {"m/data/weights/model_weights_config.json",
-                           R"({"config": {"w": {"path_name": "weight_0", "is_param": true, "use_pickle": false, "tensor_meta": )" + meta + "}}}", false},
-                          {"m/data/weights/weight_0", payload, false}});
+  return testing::zip_of(
+      {{"m/archive_format", "pt2", false},
+       {"m/archive_version", "0", false},
+       {"m/models/model.json", program, false},
+       {"m/data/weights/model_weights_config.json",
+        R"({"config": {"w": {"path_name": "weight_0", "is_param": true, "use_pickle": false, "tensor_meta": )" + meta +
+            "}}}",
+        false},
+       {"m/data/weights/weight_0", payload, false}});
 }
 
 std::string meta(const std::string& sizes, const std::string& strides, int offset, int dtype = 7) {
@@ -62,7 +66,8 @@ TEST(Pt2Archive, ReadsProgramsWeightsAndPlaces) {
 }
 
 TEST(Pt2Archive, HonoursStridesOffsetsAndSharing) {
-  Archive a = read_text(archive(meta(R"([{"as_int": 2}, {"as_int": 3}])", R"([{"as_int": 1}, {"as_int": 2}])", 1), floats(8)));
+  Archive a =
+      read_text(archive(meta(R"([{"as_int": 2}, {"as_int": 3}])", R"([{"as_int": 1}, {"as_int": 2}])", 1), floats(8)));
   const Tensor& w = a.weights.at("w");
   EXPECT_EQ(w.number(0), 1);
   EXPECT_EQ(w.number(1), 3);
@@ -106,7 +111,9 @@ TEST(Pt2Archive, RefusesWhatItCannotRead) {
   std::string without = empty_program;
   without.replace(without.find("\"nodes\": []"), 11, "\"nodes\": 3");
   expect_refused(archive(scalar, floats(1), without), "graph.nodes");
-  expect_refused(archive(R"({"dtype": 7, "sizes": [{"as_int": -1}], "strides": [{"as_int": 1}], "layout": 7})", floats(1)), "negative size");
+  expect_refused(
+      archive(R"({"dtype": 7, "sizes": [{"as_int": -1}], "strides": [{"as_int": 1}], "layout": 7})", floats(1)),
+      "negative size");
 }
 
 TEST(Pt2Archive, MutatedFilesAreRefusedOrRead) {

@@ -66,7 +66,8 @@ std::string message_of(const std::string& pickle) {
 }
 
 // {"w": _rebuild_tensor_v2(storage of 4 floats, offset, (size,), (stride,))}
-std::string pickled(int offset, int size, int stride, int count = 4, const std::string& type = "torch\nFloatStorage\n") {
+std::string pickled(int offset, int size, int stride, int count = 4,
+                    const std::string& type = "torch\nFloatStorage\n") {
   std::string out = "\x80\x02}X";
   testing::put(out, 1, 4);
   out += "wctorch._utils\n_rebuild_tensor_v2\n((X";
@@ -83,7 +84,9 @@ std::string pickled(int offset, int size, int stride, int count = 4, const std::
   testing::put(out, static_cast<uint64_t>(size), 4);
   out += "\x85J";
   testing::put(out, static_cast<uint64_t>(stride), 4);
-  out += "\x85\x89" "ccollections\nOrderedDict\n)RtRs.";
+  out +=
+      "\x85\x89"
+      "ccollections\nOrderedDict\n)RtRs.";
   return out;
 }
 
@@ -104,12 +107,14 @@ TEST(TorchCheckpoint, ZipSurvivesMutations) {
   const std::string pickle = pickled(0, 4, 1);
   const int refused = testing::fuzz(pickle, 20'000, 5, [](const std::string& text) {
     const std::string zip = testing::zip_of({{"m/data.pkl", text}, {"m/data/0", std::string(16, '\0')}});
-    for (auto& [name, t] : read_torch_zip(ZipArchive::of(testing::bytes_of(zip), nullptr, "m.pt")).tensors) t.contiguous();
+    for (auto& [name, t] : read_torch_zip(ZipArchive::of(testing::bytes_of(zip), nullptr, "m.pt")).tensors)
+      t.contiguous();
   });
   EXPECT_GT(refused, 5'000);
   const std::string whole = file_bytes(kFolder + "zip.pt");
   testing::fuzz(whole, 2'000, 6, [](const std::string& text) {
-    for (auto& [name, t] : read_torch_zip(ZipArchive::of(testing::bytes_of(text), nullptr, "m.pt")).tensors) t.contiguous();
+    for (auto& [name, t] : read_torch_zip(ZipArchive::of(testing::bytes_of(text), nullptr, "m.pt")).tensors)
+      t.contiguous();
   });
 }
 
@@ -123,7 +128,8 @@ TEST(TorchCheckpoint, LegacySurvivesMutations) {
 
 class DetectTest : public ::testing::Test {
  protected:
-  std::filesystem::path folder_ = std::filesystem::temp_directory_path() / ("godwit_detect_" + std::to_string(::getpid()));
+  std::filesystem::path folder_ =
+      std::filesystem::temp_directory_path() / ("godwit_detect_" + std::to_string(::getpid()));
   void SetUp() override { std::filesystem::create_directories(folder_); }
   void TearDown() override { std::filesystem::remove_all(folder_); }
   Format of(const std::string& bytes) {

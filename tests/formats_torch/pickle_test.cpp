@@ -13,12 +13,14 @@ using namespace std::string_literals;
 using Kind = Node::Kind;
 
 Tree load(const std::string& text) {
-  return read(testing::bytes_of(text), [](std::string_view name) { return name == "collections OrderedDict"; }, "t.pkl");
+  return read(
+      testing::bytes_of(text), [](std::string_view name) { return name == "collections OrderedDict"; }, "t.pkl");
 }
 
 // What Python 3 writes for {"a": [1, -2, 300, 70000, 2**40, 1.5, None, True], "b": (1, "x")} with protocol 2.
 const std::string kDict =
-    "\x80\x02}q\0(X\1\0\0\0aq\1]q\2(K\1J\xfe\xff\xff\xffM,\1Jp\x11\1\0\x8a\x06\0\0\0\0\0\1G?\xf8\0\0\0\0\0\0N\x88" "e"
+    "\x80\x02}q\0(X\1\0\0\0aq\1]q\2(K\1J\xfe\xff\xff\xffM,\1Jp\x11\1\0\x8a\x06\0\0\0\0\0\1G?\xf8\0\0\0\0\0\0N\x88"
+    "e"
     "X\1\0\0\0bq\3K\1X\1\0\0\0xq\4\x86q\5u."s;
 
 TEST(Pickle, ReadsPlainValues) {
@@ -39,7 +41,9 @@ TEST(Pickle, ReadsPlainValues) {
 }
 
 TEST(Pickle, ACallIsANode) {
-  const Tree tree = load("\x80\x02" "ccollections\nOrderedDict\n)R(X\1\0\0\0kK\7u}b."s);
+  const Tree tree = load(
+      "\x80\x02"
+      "ccollections\nOrderedDict\n)R(X\1\0\0\0kK\7u}b."s);
   ASSERT_TRUE(tree.root->is_call_of("collections OrderedDict"));
   EXPECT_EQ(tree.root->find("k")->integer, 7);
   EXPECT_TRUE(tree.root->state->is(Kind::dict));
@@ -57,9 +61,10 @@ TEST(Pickle, RefusesOtherGlobalsByName) {
 }
 
 TEST(Pickle, RefusesDamage) {
-  for (const std::string& text :
-       {""s, "N"s, "."s, "t."s, "(."s, "K"s, "h\0."s, "X\xff\xff\xff\xff" "a."s, "N)R."s, "NNb."s, "(K\1u."s, "\x80\x09N."s,
-        "i."s, "\x82\1."s})
+  for (const std::string& text : {""s, "N"s, "."s, "t."s, "(."s, "K"s, "h\0."s,
+                                  "X\xff\xff\xff\xff"
+                                  "a."s,
+                                  "N)R."s, "NNb."s, "(K\1u."s, "\x80\x09N."s, "i."s, "\x82\1."s})
     EXPECT_THROW(load(text), FileError) << text;
 }
 

@@ -119,12 +119,17 @@ TEST(TorchScriptArchive, RefusesWhatItCannotRead) {
   EXPECT_NE(message({{"m/version", "3\n"}, {"m/bytecode.pkl", ""}}).find("lite-interpreter"), std::string::npos);
   EXPECT_NE(message({{"m/version", "3\n"}, {"m/byteorder", "big"}, {"m/code/__torch__.py", ""}}).find("big"),
             std::string::npos);
-  EXPECT_NE(message({{"m/version", "3\n"}, {"m/code/__torch__.py", ""}, {"m/data.pkl", "\x80\x02" "cos\nsystem\n."},
+  EXPECT_NE(message({{"m/version", "3\n"},
+                     {"m/code/__torch__.py", ""},
+                     {"m/data.pkl",
+                      "\x80\x02"
+                      "cos\nsystem\n."},
                      {"m/constants.pkl", empty}})
                 .find("os.system"),
             std::string::npos);
-  EXPECT_EQ(message({{"m/version", "3\n"}, {"m/code/__torch__.py", ""}, {"m/data.pkl", none}, {"m/constants.pkl", empty}}),
-            "");
+  EXPECT_EQ(
+      message({{"m/version", "3\n"}, {"m/code/__torch__.py", ""}, {"m/data.pkl", none}, {"m/constants.pkl", empty}}),
+      "");
 }
 
 TEST(TorchScriptArchive, SurvivesMutations) {

@@ -10,7 +10,8 @@ namespace {
 TEST(Schema, ReadsTypesDefaultsAndMarks) {
   Schema s = parse_schema(
       "aten::conv2d.padding(Tensor(a!) input, Tensor? bias=None, SymInt[2] stride=[1, 2], str padding=\"valid\", "
-      "Tensor?[] more, *, float eps=1.0000000000000001e-05, bool[] flags=[True, False]) -> (Tensor(a!), Tensor indices)");
+      "Tensor?[] more, *, float eps=1.0000000000000001e-05, bool[] flags=[True, False]) -> (Tensor(a!), Tensor "
+      "indices)");
   EXPECT_EQ(s.name, "aten::conv2d");
   EXPECT_EQ(s.overload, "padding");
   ASSERT_EQ(s.arguments.size(), 7u);

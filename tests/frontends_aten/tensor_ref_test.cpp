@@ -21,7 +21,9 @@ struct Fixture : testing::Test {
   TensorRef view_of(const TensorRef& t, bool writable = true) {
     TensorRef::Inverse inverse;
     if (writable)
-      inverse = [this](ops::Builder& to, ir::Value* base, ir::Value* update) { return node(to, "scatter", {base, update}); };
+      inverse = [this](ops::Builder& to, ir::Value* base, ir::Value* update) {
+        return node(to, "scatter", {base, update});
+      };
     return t.view([this](ops::Builder& to, ir::Value* base) { return node(to, "view", {base}); }, inverse, true);
   }
 };

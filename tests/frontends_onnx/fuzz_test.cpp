@@ -10,7 +10,9 @@
 namespace godwit::frontends::onnx {
 namespace {
 
-std::span<const std::byte> bytes_of(const std::string& text) { return std::as_bytes(std::span(text.data(), text.size())); }
+std::span<const std::byte> bytes_of(const std::string& text) {
+  return std::as_bytes(std::span(text.data(), text.size()));
+}
 
 void import_text(const std::string& text) { import_model(godwit::onnx::read_model(bytes_of(text), nullptr)); }
 

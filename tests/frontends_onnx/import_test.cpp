@@ -31,8 +31,8 @@ TEST(OnnxImport, LocalFunctionsAreInlinedWithTheirAttributes) {
   const Tensor y = executor.run({{"x", floats({-4, -1, 0, 2}, {4})}}).at("y").items[0];
   for (int64_t i = 0; i < 4; ++i) {
     const double x = std::vector<double>{-4, -1, 0, 2}[static_cast<size_t>(i)];
-    const double t = x < 0 ? 0.25 * x : x;               // Slope with the alpha that the caller gives
-    const double a = t + (t < 0 ? std::expm1(t) : t);    // Elu without its attribute: alpha 1
+    const double t = x < 0 ? 0.25 * x : x;                // Slope with the alpha that the caller gives
+    const double a = t + (t < 0 ? std::expm1(t) : t);     // Elu without its attribute: alpha 1
     EXPECT_NEAR(y.number(i), a < 0 ? 0.5 * a : a, 1e-6);  // Slope with its own default
   }
 }

@@ -50,7 +50,8 @@ void expect_near(const std::string& name, const Tensor& computed, const Tensor& 
 // Runs the recorded calls; the tolerance is a share of each output's scale.
 void check(const std::string& name, double tolerance) {
   Imported model = import_pt2(folder + name + ".pt2");
-  for (const UnsupportedOp& op : unsupported_ops(model.module)) ADD_FAILURE() << name << ": " << op.name << " is not supported";
+  for (const UnsupportedOp& op : unsupported_ops(model.module))
+    ADD_FAILURE() << name << ": " << op.name << " is not supported";
   executors::MlxExecutor executor(model.module);
   const Json recorded = Json::parse(text_of(folder + name + ".json"));
   for (const Json& call : recorded["calls"]) {

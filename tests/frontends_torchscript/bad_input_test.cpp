@@ -44,7 +44,8 @@ const std::string kProgram =
 
 // An object of class __torch__.M with training = True and n = 1.
 const std::string kObject =
-    "\x80\x02" "c__torch__\nM\n)\x81}(X\x08\0\0\0training\x88X\1\0\0\0nK\1ub."s;
+    "\x80\x02"
+    "c__torch__\nM\n)\x81}(X\x08\0\0\0training\x88X\1\0\0\0nK\1ub."s;
 
 Imported import(const std::string& program, const std::string& object = kObject) {
   const std::string text = testing::zip_of({{"m/data.pkl", object},
@@ -58,7 +59,9 @@ Imported import(const std::string& program, const std::string& object = kObject)
 }
 
 std::string with_body(const std::string& body) {
-  return "class M(Module):\n  training : bool\n  n : int\n  def forward(self: __torch__.M,\n    x: Tensor) -> Tensor:\n" + body;
+  return "class M(Module):\n  training : bool\n  n : int\n  def forward(self: __torch__.M,\n    x: Tensor) -> "
+         "Tensor:\n" +
+         body;
 }
 
 std::string message_of(const std::string& program) {
@@ -91,15 +94,19 @@ TEST(TorchScriptBadInput, NamesTheFault) {
   EXPECT_NE(message_of(with_body("    return torch.relu(x, x)\n")).find("no overload takes"), std::string::npos);
   EXPECT_NE(message_of(with_body("    return (self).forward(x, )\n")).find("too deep"), std::string::npos);
   EXPECT_NE(message_of(with_body("    while True:\n      y = 1\n    return x\n")).find("rounds"), std::string::npos);
-  EXPECT_NE(message_of(with_body("    for i in range(9223372036854775807):\n      pass\n    return x\n")).find("rounds"), std::string::npos);
-  EXPECT_NE(message_of(with_body("    _0 = [1, 2]\n    return torch.mul(x, _0[7])\n")).find("IndexError"), std::string::npos);
+  EXPECT_NE(
+      message_of(with_body("    for i in range(9223372036854775807):\n      pass\n    return x\n")).find("rounds"),
+      std::string::npos);
+  EXPECT_NE(message_of(with_body("    _0 = [1, 2]\n    return torch.mul(x, _0[7])\n")).find("IndexError"),
+            std::string::npos);
   EXPECT_NE(message_of(with_body("    return torch.div(1, 0)\n")).find("ZeroDivisionError"), std::string::npos);
   EXPECT_NE(message_of(with_body("    return CONSTANTS.c4\n")).find("constant 4 of 0"), std::string::npos);
 }
 
 TEST(TorchScriptBadInput, UnsupportedOperatorsAreReportedTogether) {
-  const Imported imported = import(with_body(
-      "    a = ops.mylib.alpha(x)\n    b = ops.mylib.beta(x)\n    c = ops.mylib.beta(x)\n    return torch.add(torch.add(a, b), c)\n"));
+  const Imported imported =
+      import(with_body("    a = ops.mylib.alpha(x)\n    b = ops.mylib.beta(x)\n    c = ops.mylib.beta(x)\n    return "
+                       "torch.add(torch.add(a, b), c)\n"));
   const auto found = unsupported_ops(imported.module);
   ASSERT_EQ(found.size(), 2u);
   EXPECT_EQ(found[0].name, "mylib.alpha");

@@ -55,13 +55,15 @@ TEST_P(Golden, MatchesTorch) {
     const auto& expected = calls[call].at("outputs");
     ASSERT_EQ(graph.output_names.size(), expected.size());
     for (size_t i = 0; i < expected.size(); ++i)
-      expect_near(found.at(graph.output_names[i]).items.at(0), tensor_of(expected[i]), name == "stateful" ? 1e-4 : 1e-5,
-                  name + " call " + std::to_string(call) + " output " + graph.output_names[i] + "\n" + ir::print(graph));
+      expect_near(
+          found.at(graph.output_names[i]).items.at(0), tensor_of(expected[i]), name == "stateful" ? 1e-4 : 1e-5,
+          name + " call " + std::to_string(call) + " output " + graph.output_names[i] + "\n" + ir::print(graph));
   }
 }
 
 INSTANTIATE_TEST_SUITE_P(Archives, Golden,
-                         ::testing::Values("traced_conv", "scripted_conv", "control", "branching", "stateful", "writes", "frozen"),
+                         ::testing::Values("traced_conv", "scripted_conv", "control", "branching", "stateful", "writes",
+                                           "frozen"),
                          [](const auto& info) { return info.param; });
 
 TEST(TorchScript, NamesOutputsByTheirPath) {

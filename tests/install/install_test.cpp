@@ -43,8 +43,9 @@ TEST(Install, AProgramBuildsAndRunsAModel) {
   const std::string prefix = (work / "moved").string();
   ASSERT_EQ(run("cp -al " + std::string(GODWIT_INSTALLED) + " " + prefix).status, 0);
   const std::string sanitize = GODWIT_SANITIZE[0] ? std::string("-fsanitize=") + GODWIT_SANITIZE : "";
-  const Outcome configured = run(std::string(GODWIT_CMAKE) + " -S tests/install/program -B " + (work / "build").string() + " -DCMAKE_PREFIX_PATH=" + prefix +
-                             " -DCMAKE_CXX_COMPILER=" + GODWIT_CXX + " '-DCMAKE_CXX_FLAGS=" + sanitize + "'");
+  const Outcome configured = run(std::string(GODWIT_CMAKE) + " -S tests/install/program -B " +
+                                 (work / "build").string() + " -DCMAKE_PREFIX_PATH=" + prefix +
+                                 " -DCMAKE_CXX_COMPILER=" + GODWIT_CXX + " '-DCMAKE_CXX_FLAGS=" + sanitize + "'");
   ASSERT_EQ(configured.status, 0) << configured.output;
   const Outcome built = run(std::string(GODWIT_CMAKE) + " --build " + (work / "build").string());
   ASSERT_EQ(built.status, 0) << built.output;

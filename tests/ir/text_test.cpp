@@ -8,7 +8,8 @@
 namespace godwit::ir {
 namespace {
 
-constexpr const char* sample = R"(graph main(input: f32[B, 576], "odd name": i64[], sr: i64[]) -> (output = %4, "state N" = $h)
+constexpr const char* sample =
+    R"(graph main(input: f32[B, 576], "odd name": i64[], sr: i64[]) -> (output = %4, "state N" = $h)
   state h: f32[2, B, 128] -> %0
   state "2": f32[1] -> $"2" = f32[1]{0.5}
   weight @"0.weight": f32[258, 1, 256]
@@ -79,15 +80,20 @@ TEST(Text, RefusesWhatIsNoGraph) {
   };
   EXPECT_NE(message("").find("empty"), std::string::npos);
   EXPECT_NE(message("graph g() -> ()\n").find("'end' is missing"), std::string::npos);
-  EXPECT_NE(message("graph g() -> ()\n  %0 = relu %1  : f32[]\nend\n").find("line 2: '%1' is used before"), std::string::npos);
-  EXPECT_NE(message("graph g(x: f32[]) -> (x = %x)\n  %0 = relu %x  : f32[]\n  %0 = relu %x  : f32[]\nend\n").find("defined twice"),
+  EXPECT_NE(message("graph g() -> ()\n  %0 = relu %1  : f32[]\nend\n").find("line 2: '%1' is used before"),
             std::string::npos);
-  EXPECT_NE(message("graph g(x: f32[]) -> (x = %x)\n  %0 = relu %x\nend\n").find("1 results, 0 types"), std::string::npos);
+  EXPECT_NE(message("graph g(x: f32[]) -> (x = %x)\n  %0 = relu %x  : f32[]\n  %0 = relu %x  : f32[]\nend\n")
+                .find("defined twice"),
+            std::string::npos);
+  EXPECT_NE(message("graph g(x: f32[]) -> (x = %x)\n  %0 = relu %x\nend\n").find("1 results, 0 types"),
+            std::string::npos);
   EXPECT_NE(message("graph g(x: f33[]) -> ()\nend\n").find("f33"), std::string::npos);
   EXPECT_NE(message("graph g(x: f32[-3]) -> ()\nend\n").find("negative"), std::string::npos);
-  EXPECT_NE(message("graph g(x: f32[]) -> (y = %1)\n  %0 = if %x  : f32[] {\n    %1 = relu %x  : f32[]\n    yield %1\n  }\nend\n")
-                .find("used before"),
-            std::string::npos);
+  EXPECT_NE(
+      message(
+          "graph g(x: f32[]) -> (y = %1)\n  %0 = if %x  : f32[] {\n    %1 = relu %x  : f32[]\n    yield %1\n  }\nend\n")
+          .find("used before"),
+      std::string::npos);
   std::string deep = "graph g(x: f32[]) -> ()\n";
   for (int i = 0; i < 100; ++i) deep += "if %x {\n";
   EXPECT_NE(message(deep.c_str()).find("nested deeper"), std::string::npos);

@@ -35,8 +35,8 @@ bool is_nan(DType dtype, uint8_t bits) {
 
 bool same_bits(DType dtype, uint8_t a, uint8_t b) {
   if (a == b || (is_nan(dtype, a) && is_nan(dtype, b))) return true;
-  const bool signed_zeros = dtype == DType::f8e4m3fn || dtype == DType::f8e5m2 || dtype == DType::f4e2m1 || dtype == DType::f6e2m3 ||
-                            dtype == DType::f6e3m2;
+  const bool signed_zeros = dtype == DType::f8e4m3fn || dtype == DType::f8e5m2 || dtype == DType::f4e2m1 ||
+                            dtype == DType::f6e2m3 || dtype == DType::f6e3m2;
   const uint8_t sign = dtype == DType::f4e2m1 ? 0x08 : dtype == DType::f6e2m3 || dtype == DType::f6e3m2 ? 0x20 : 0x80;
   return signed_zeros && ((a == 0 && b == sign) || (a == sign && b == 0));
 }
@@ -68,8 +68,8 @@ std::string compare(const Tensor& computed, const Tensor& expected) {
   auto shown = [&](const Tensor& t) {
     return is_small_float(t.dtype) ? static_cast<double>(t.bytes()[static_cast<size_t>(first)]) : t.number(first);
   };
-  return fmt::format("{} of {} elements differ, first at {}: {} instead of {}", wrong, expected.size(), first, shown(computed),
-                     shown(expected));
+  return fmt::format("{} of {} elements differ, first at {}: {} instead of {}", wrong, expected.size(), first,
+                     shown(computed), shown(expected));
 }
 
 std::string compare(const HostValue& computed, const HostValue& expected) {
@@ -104,11 +104,13 @@ HostValue host_value(const onnx::ValueType& type, std::span<const std::byte> byt
 std::string asked_for(const std::string& message) {
   const std::string open = "--input ", close = "=...)";
   const size_t at = message.find(open), end = message.find(close);
-  return at == std::string::npos || end == std::string::npos ? "" : message.substr(at + open.size(), end - at - open.size());
+  return at == std::string::npos || end == std::string::npos ? ""
+                                                             : message.substr(at + open.size(), end - at - open.size());
 }
 
 // Gives the value of one input, or (where `name` is none) of every input of few integers. False when nothing is new.
-bool specialise(const onnx::Model& model, const DataSet& data, const std::string& name, frontends::ImportOptions& options) {
+bool specialise(const onnx::Model& model, const DataSet& data, const std::string& name,
+                frontends::ImportOptions& options) {
   const size_t before = options.inputs.size();
   auto add = [&](bool named) {
     for (size_t i = 0; i < data.inputs.size() && i < model.graph.inputs.size(); ++i) {
@@ -126,7 +128,8 @@ bool specialise(const onnx::Model& model, const DataSet& data, const std::string
 std::string unsupported(const ir::Module& module) {
   std::map<std::string, int> counts;
   ir::for_each_node(module.main(), [&](const ir::Node& node, const ir::Graph&) {
-    if (node.op.starts_with(ops::unsupported_prefix) && node.op != "unsupported.blocked") ++counts[node.op.substr(ops::unsupported_prefix.size())];
+    if (node.op.starts_with(ops::unsupported_prefix) && node.op != "unsupported.blocked")
+      ++counts[node.op.substr(ops::unsupported_prefix.size())];
   });
   std::string out;
   for (const auto& [name, count] : counts) out += (out.empty() ? "" : ", ") + name;

@@ -30,8 +30,8 @@ std::vector<Case> read_cases(const std::filesystem::path& archive);
 struct Outcome {
   enum class Status { passed, failed, refused };
   Status status = Status::failed;
-  std::string reason;                     // why it did not pass
-  std::vector<std::string> specialised;   // inputs whose value the import needed
+  std::string reason;                    // why it did not pass
+  std::vector<std::string> specialised;  // inputs whose value the import needed
 };
 
 // Imports, runs with the MLX executor, and compares by the suite's rules: dtype and shape exact, rtol 1e-3, atol 1e-7,

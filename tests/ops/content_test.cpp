@@ -26,9 +26,12 @@ class Content : public testing::Test {
   }
 
   Value* slice(Value* v, Dim start, Dim stop, Dim step = 1) {
-    return b.op("slice", {v}, {{"axes", Dims{0}}, {"starts", Dims{start}}, {"stops", Dims{stop}}, {"steps", Dims{step}}});
+    return b.op("slice", {v},
+                {{"axes", Dims{0}}, {"starts", Dims{start}}, {"stops", Dims{stop}}, {"steps", Dims{step}}});
   }
-  Value* take(int64_t i) { return b.op("take", {shape_of_x, b.constant(Tensor::scalar(DType::i64, static_cast<double>(i)))}); }
+  Value* take(int64_t i) {
+    return b.op("take", {shape_of_x, b.constant(Tensor::scalar(DType::i64, static_cast<double>(i)))});
+  }
   Value* number(int64_t v) { return b.constant(Tensor::of<int64_t>(DType::i64, {}, {v})); }
   static std::string text(const Value* v) { return v->content ? ir::str(*v->content) : "unknown"; }
 
@@ -44,7 +47,8 @@ TEST_F(Content, Slices) {
   EXPECT_EQ(text(slice(shape_of_x, -99, 2)), "[B, S]");
   EXPECT_EQ(text(slice(shape_of_x, 3, 1)), "[]");
   EXPECT_EQ(text(slice(shape_of_x, Dim::symbol("B"), to_end)), "unknown");
-  EXPECT_EQ(text(b.op("slice_update", {shape_of_x, b.ints({5})}, {{"axes", Dims{0}}, {"starts", Dims{-1}}, {"stops", Dims{to_end}}})),
+  EXPECT_EQ(text(b.op("slice_update", {shape_of_x, b.ints({5})},
+                      {{"axes", Dims{0}}, {"starts", Dims{-1}}, {"stops", Dims{to_end}}})),
             "[B, S, H, 5]");
 }
 
@@ -104,7 +108,8 @@ TEST_F(Content, Choices) {
 }
 
 TEST_F(Content, Counting) {
-  EXPECT_EQ(text(b.op("arange", {}, {{"start", Dim(3)}, {"step", Dim(-1)}, {"count", Dim(3)}, {"dtype", DType::i64}})), "[3, 2, 1]");
+  EXPECT_EQ(text(b.op("arange", {}, {{"start", Dim(3)}, {"step", Dim(-1)}, {"count", Dim(3)}, {"dtype", DType::i64}})),
+            "[3, 2, 1]");
   Value* all = b.op("range", {number(0), take(1), number(1)});
   EXPECT_EQ(ir::str(all->type), "i64[S]");
   EXPECT_EQ(text(b.op("range", {number(2), number(9), number(3)})), "[2, 5, 8]");
@@ -123,7 +128,8 @@ TEST_F(Content, RunTimeTargets) {
   for (const Dim& d : y->shape()) EXPECT_FALSE(InferContext::is_read(*d.as_symbol()));
   Value* part = b.op("slice", {x}, {{"axes", Dims{0}}, {"starts", Dims{0}}, {"stops", Dims{b.read(target)[0]}}});
   EXPECT_FALSE(InferContext::is_read(*part->shape()[0].as_symbol()));
-  EXPECT_EQ(ir::str(b.op("reshape", {x}, {{"shape", Dims{Dim::symbol("H"), -1, Dim::symbol("B")}}})->type), "f32[H, 8*S, B]");
+  EXPECT_EQ(ir::str(b.op("reshape", {x}, {{"shape", Dims{Dim::symbol("H"), -1, Dim::symbol("B")}}})->type),
+            "f32[H, 8*S, B]");
 }
 
 }  // namespace

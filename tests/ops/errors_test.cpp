@@ -18,7 +18,8 @@ namespace {
 namespace mx = mlx::core;
 
 // The message of building `op` over inputs of the given types; empty where it is accepted.
-std::string refusal(const std::string& op, const std::vector<std::string>& inputs, const std::map<std::string, std::string>& attrs = {}) {
+std::string refusal(const std::string& op, const std::vector<std::string>& inputs,
+                    const std::map<std::string, std::string>& attrs = {}) {
   ir::Module module;
   ir::Graph& graph = module.graphs["main"];
   Builder b(module, graph);
@@ -26,7 +27,8 @@ std::string refusal(const std::string& op, const std::vector<std::string>& input
   std::vector<ir::Value*> values;
   for (const std::string& text : inputs) {
     const size_t bracket = text.find('[');
-    values.push_back(graph.add_input("x", {*parse_dtype(text.substr(0, bracket)), std::get<ir::Dims>(ir::parse_attr(text.substr(bracket)))}));
+    values.push_back(graph.add_input(
+        "x", {*parse_dtype(text.substr(0, bracket)), std::get<ir::Dims>(ir::parse_attr(text.substr(bracket)))}));
   }
   ir::Attrs parsed;
   for (const auto& [key, value] : attrs) parsed.emplace(key, ir::parse_attr(value));
@@ -39,10 +41,12 @@ std::string refusal(const std::string& op, const std::vector<std::string>& input
 }
 
 TEST(Errors, NameOpShapesAndPlace) {
-  EXPECT_EQ(refusal("add", {"f32[2, 3]", "f32[4]"}),
-            "[add] shapes [2, 3] and [4] do not broadcast; operands: f32[2, 3], f32[4] (node encoder.head, model.py:41)");
+  EXPECT_EQ(
+      refusal("add", {"f32[2, 3]", "f32[4]"}),
+      "[add] shapes [2, 3] and [4] do not broadcast; operands: f32[2, 3], f32[4] (node encoder.head, model.py:41)");
   EXPECT_EQ(refusal("linear", {"f32[2, 3]", "f32[5, 4]"}),
-            "[linear] weight [5, 4] expects 4 features, the input has 3; operands: f32[2, 3], f32[5, 4] (node encoder.head, model.py:41)");
+            "[linear] weight [5, 4] expects 4 features, the input has 3; operands: f32[2, 3], f32[5, 4] (node "
+            "encoder.head, model.py:41)");
 }
 
 TEST(Errors, Types) {
@@ -101,7 +105,8 @@ TEST(Safety, SizesAreBounded) {
 TEST(Safety, IntegerDivision) {
   for (mx::Dtype type : {mx::int8, mx::int32, mx::int64}) {
     array smallest = mx::left_shift(array(1, type), array(static_cast<int>(8 * type.size()) - 1, type));
-    array x = mx::stack({smallest, smallest, array(5, type)}), y = mx::stack({array(-1, type), array(0, type), array(0, type)});
+    array x = mx::stack({smallest, smallest, array(5, type)}),
+          y = mx::stack({array(-1, type), array(0, type), array(0, type)});
     for (auto f : {&ops::floor_divide, &ops::trunc_divide, &ops::remainder, &ops::fmod}) {
       array z = f(x, y);
       z.eval();

@@ -93,7 +93,8 @@ TEST(NeuralErrors, AttentionAndRecurrence) {
   const std::vector<std::string> qkv{"f32[1, 6, 4, 8]", "f32[1, 4, 4, 8]", "f32[1, 4, 4, 8]"};
   EXPECT_NE(refusal("attention", qkv, {{"scale", "1.0"}}).find("6 heads do not share 4 key heads"), std::string::npos);
   EXPECT_NE(refusal("attention", {"f32[1, 2, 4, 8]", "f32[1, 2, 5, 8]", "f32[1, 2, 5, 8]", "bool[1, 2, 4, 4]"},
-                    {{"scale", "1.0"}}), "");
+                    {{"scale", "1.0"}}),
+            "");
   const std::vector<std::string> lstm{"f32[7, 2, 3]", "f32[2, 4]", "f32[2, 4]", "f32[16, 3]", "f32[16, 4]"};
   EXPECT_EQ(refusal("lstm", lstm, {}), "");
   EXPECT_NE(refusal("lstm", lstm, {{"activations", R"(["sigmoid", "tanh", "cosh"])"}}).find("cosh"), std::string::npos);
@@ -133,7 +134,8 @@ TEST(NeuralErrors, CoordinatesThatAreNoNumbers) {
       EXPECT_TRUE(std::isfinite(mx::take(mx::flatten(y), 3).item<float>())) << mode << " " << padding;
     }
   mx::array moved = mx::full({1, 2, 4, 4}, nan);
-  EXPECT_NO_THROW(ops::deform_conv(x, moved, mx::ones({1, 1, 1, 1}), {}, {}, {1, 1}, {0, 0}, {0, 0}, {1, 1}, 1, 1).eval());
+  EXPECT_NO_THROW(
+      ops::deform_conv(x, moved, mx::ones({1, 1, 1, 1}), {}, {}, {1, 1}, {0, 0}, {0, 0}, {1, 1}, 1, 1).eval());
 }
 
 }  // namespace

@@ -34,8 +34,8 @@ while read -r line; do
   esac
 done)script";
     std::ofstream(folder_ / "model") << "x";
-        setenv("GODWIT_TOOLS", folder_.c_str(), 1);
-        setenv("GODWIT_PYTHON", "sh", 1);
+    setenv("GODWIT_TOOLS", folder_.c_str(), 1);
+    setenv("GODWIT_PYTHON", "sh", 1);
   }
   void TearDown() override {
     unsetenv("GODWIT_TOOLS");

@@ -32,7 +32,8 @@ struct Case {
     for (const auto& [name, value] : graph.weights) {
       Tensor t = random_tensor(ir::values(value->shape()), ++seed);
       if (name.find("variance") != std::string::npos)
-        for (float& v : std::span(reinterpret_cast<float*>(t.mutable_data()), static_cast<size_t>(t.size()))) v = std::abs(v) + 0.5f;
+        for (float& v : std::span(reinterpret_cast<float*>(t.mutable_data()), static_cast<size_t>(t.size())))
+          v = std::abs(v) + 0.5f;
       module.weights[name] = t;
     }
     // Contents are not part of the text: inference sets them again.
@@ -70,7 +71,8 @@ void expect_close(const std::map<std::string, HostValue>& a, const std::map<std:
     ASSERT_EQ(x.shape, y.shape) << name;
     double scale = 1e-6;
     for (int64_t i = 0; i < x.size(); ++i) scale = std::max(scale, std::abs(x.number(i)));
-    for (int64_t i = 0; i < x.size(); ++i) ASSERT_NEAR(x.number(i), y.number(i), 1e-5 * scale) << name << " element " << i;
+    for (int64_t i = 0; i < x.size(); ++i)
+      ASSERT_NEAR(x.number(i), y.number(i), 1e-5 * scale) << name << " element " << i;
   }
 }
 
@@ -89,7 +91,8 @@ TEST(Passes, DeadCodeGoes) {
   %2 = log %x  : f32[2, 3]
   %3 = sin %2  : f32[2, 3]
 end
-)", passes::remove_dead_code, "exp");
+)",
+        passes::remove_dead_code, "exp");
 }
 
 TEST(Passes, EqualNodesMerge) {
@@ -98,7 +101,8 @@ TEST(Passes, EqualNodesMerge) {
   %2 = exp %x  : f32[2, 3]
   %3 = add %1, %2  : f32[2, 3]
 end
-)", passes::merge_common_subexpressions, "exp add");
+)",
+        passes::merge_common_subexpressions, "exp add");
 }
 
 TEST(Passes, ConstantsFold) {
@@ -108,7 +112,8 @@ TEST(Passes, ConstantsFold) {
   %2 = sin %1  : f32[3]
   %3 = add %x, %2  : f32[2, 3]
 end
-)", passes::fold_constants, "add");
+)",
+        passes::fold_constants, "add");
 }
 
 TEST(Passes, ShapeArithmeticFolds) {
@@ -121,7 +126,8 @@ TEST(Passes, ShapeArithmeticFolds) {
   %7 = cast %6 from=i64 to=f32  : f32[1]
   %5 = multiply %x, %7  : f32[B, 4, 6]
 end
-)", passes::fold_shapes, "dims cast multiply");
+)",
+        passes::fold_shapes, "dims cast multiply");
 }
 
 TEST(Passes, KnownConditionIsResolved) {
@@ -134,7 +140,8 @@ TEST(Passes, KnownConditionIsResolved) {
     yield %x
   }
 end
-)", passes::resolve_conditions, "exp");
+)",
+        passes::resolve_conditions, "exp");
 }
 
 TEST(Passes, IdentitiesGo) {
@@ -146,7 +153,8 @@ TEST(Passes, IdentitiesGo) {
   %5 = cast %4 from=f32 to=f32  : f32[2, 3]
   %6 = exp %5  : f32[2, 3]
 end
-)", passes::remove_identities, "exp");
+)",
+        passes::remove_identities, "exp");
 }
 
 TEST(Passes, TransposesCancelAcrossElementwiseOps) {
@@ -158,7 +166,8 @@ TEST(Passes, TransposesCancelAcrossElementwiseOps) {
   %5 = transpose %4 axes=[0, 2, 1]  : f32[2, 3, 4]
   %6 = exp %5  : f32[2, 3, 4]
 end
-)", passes::cancel_transposes, "relu add exp");
+)",
+        passes::cancel_transposes, "relu add exp");
 }
 
 TEST(Passes, MatmulAndBiasBecomeLinear) {
@@ -168,7 +177,8 @@ TEST(Passes, MatmulAndBiasBecomeLinear) {
   %1 = matmul %x, @w  : f32[B, 5, 6]
   %2 = add @b, %1  : f32[B, 5, 6]
 end
-)", passes::fuse_linear, "linear");
+)",
+        passes::fuse_linear, "linear");
 }
 
 TEST(Passes, BatchNormMovesIntoConvolution) {
@@ -181,7 +191,8 @@ TEST(Passes, BatchNormMovesIntoConvolution) {
   %1 = conv %x, @w stride=[1] low=[1] high=[1] dilation=[1] groups=1  : f32[2, 4, 8]
   %2 = batch_norm %1, @gamma, @beta, @mean, @variance eps=1e-05  : f32[2, 4, 8]
 end
-)", passes::fold_batch_norm, "conv");
+)",
+        passes::fold_batch_norm, "conv");
 }
 
 TEST(Passes, BatchNormMovesIntoGroupedTransposedConvolution) {
@@ -195,7 +206,8 @@ TEST(Passes, BatchNormMovesIntoGroupedTransposedConvolution) {
   %1 = conv_transpose %x, @w, @bias stride=[2] low=[0] high=[0] output_padding=[0] dilation=[1] groups=2  : f32[2, 6, 17]
   %2 = batch_norm %1, @gamma, @beta, @mean, @variance eps=1e-05  : f32[2, 6, 17]
 end
-)", passes::fold_batch_norm, "conv_transpose");
+)",
+        passes::fold_batch_norm, "conv_transpose");
 }
 
 TEST(Passes, LayerNormWrittenOutIsFused) {
@@ -214,7 +226,8 @@ TEST(Passes, LayerNormWrittenOutIsFused) {
   %10 = multiply %9, @w  : f32[B, 5, 8]
   %12 = add %10, @b  : f32[B, 5, 8]
 end
-)", passes::fuse_patterns, "layer_norm");
+)",
+        passes::fuse_patterns, "layer_norm");
 }
 
 TEST(Passes, GeluAndSiluWrittenOutAreFused) {
@@ -230,7 +243,8 @@ TEST(Passes, GeluAndSiluWrittenOutAreFused) {
   %10 = sigmoid %8  : f32[4, 8]
   %9 = multiply %10, %8  : f32[4, 8]
 end
-)", passes::fuse_patterns, "gelu silu");
+)",
+        passes::fuse_patterns, "gelu silu");
 }
 
 TEST(Passes, APatternWhoseInsideIsReadElsewhereStays) {
@@ -238,7 +252,8 @@ TEST(Passes, APatternWhoseInsideIsReadElsewhereStays) {
   %1 = sigmoid %x  : f32[4, 8]
   %2 = multiply %x, %1  : f32[4, 8]
 end
-)", passes::fuse_patterns, "sigmoid multiply");
+)",
+        passes::fuse_patterns, "sigmoid multiply");
 }
 
 TEST(Passes, SoftmaxWrittenOutIsFused) {
@@ -249,7 +264,8 @@ TEST(Passes, SoftmaxWrittenOutIsFused) {
   %4 = sum %3 axes=[-1] keepdims=true  : f32[4, 1]
   %5 = divide %3, %4  : f32[4, 8]
 end
-)", passes::fuse_patterns, "softmax");
+)",
+        passes::fuse_patterns, "softmax");
 }
 
 TEST(Passes, RotaryEmbeddingIsFused) {
@@ -262,7 +278,8 @@ TEST(Passes, RotaryEmbeddingIsFused) {
   %6 = multiply %4, %s  : f32[B, 2, 5, 8]
   %7 = add %5, %6  : f32[B, 2, 5, 8]
 end
-)", passes::fuse_patterns, "rope");
+)",
+        passes::fuse_patterns, "rope");
 }
 
 TEST(Passes, AttentionWithScaleOnBothSidesAndMaskIsFused) {
@@ -276,7 +293,8 @@ TEST(Passes, AttentionWithScaleOnBothSidesAndMaskIsFused) {
   %8 = softmax %6 axis=-1  : f32[2, 3, 5, 7]
   %7 = matmul %8, %v  : f32[2, 3, 5, 8]
 end
-)", passes::fuse_attention, "attention");
+)",
+        passes::fuse_attention, "attention");
 }
 
 TEST(Passes, TheWholePipelineKeepsNumbersAndDropsUnusedWeights) {
@@ -287,7 +305,8 @@ TEST(Passes, TheWholePipelineKeepsNumbersAndDropsUnusedWeights) {
   %2 = sigmoid %1  : f32[B, 6]
   %4 = multiply %1, %2  : f32[B, 6]
 end
-)"), graph(R"(graph main(x: f32[B, 4]) -> (y = %4)
+)"),
+      graph(R"(graph main(x: f32[B, 4]) -> (y = %4)
   weight @unused: f32[4]
   weight @w: f32[4, 6]
   %1 = matmul %x, @w  : f32[B, 6]

@@ -34,7 +34,8 @@ inline std::string mutated(const std::string& valid, std::mt19937& random) {
 }
 
 // Returns how many mutations were refused, so that a test can see that the reader looks at all.
-inline int fuzz(const std::string& valid, int count, uint32_t seed, const std::function<void(const std::string&)>& read) {
+inline int fuzz(const std::string& valid, int count, uint32_t seed,
+                const std::function<void(const std::string&)>& read) {
   std::mt19937 random(seed);
   int refused = 0;
   for (int i = 0; i < count; ++i) {

@@ -111,9 +111,7 @@ std::string type_difference(const ir::Node& node, const std::vector<ops::Datum>&
 // Largest difference as a part of the largest finite expected magnitude; infinity where NaN or infinity differ.
 double difference(const mx::array& given, const mx::array& expected) {
   auto wide = [](const mx::array& x) {
-    mx::array y = mx::issubdtype(x.dtype(), mx::complexfloating)
-                      ? mx::stack({mx::real(x), mx::imag(x)})
-                      : x;
+    mx::array y = mx::issubdtype(x.dtype(), mx::complexfloating) ? mx::stack({mx::real(x), mx::imag(x)}) : x;
     y = mx::contiguous(mx::astype(y, mx::float64, mx::Device::cpu), false, mx::Device::cpu);
     y.eval();
     return std::vector<double>(y.data<double>(), y.data<double>() + y.size());
@@ -145,7 +143,9 @@ std::string check_case(const GoldenCase& golden) {
   std::vector<ops::Datum> results;
   // float64 exists on the CPU only.
   std::optional<mx::StreamContext> on_cpu;
-  auto any_double = [](const std::vector<DType>& types) { return std::find(types.begin(), types.end(), DType::f64) != types.end(); };
+  auto any_double = [](const std::vector<DType>& types) {
+    return std::find(types.begin(), types.end(), DType::f64) != types.end();
+  };
   if (any_double(golden.input_types) || any_double(golden.output_types)) on_cpu.emplace(mx::Device::cpu);
   for (bool symbolic : {false, true}) {
     if (symbolic && !golden.symbolic) continue;

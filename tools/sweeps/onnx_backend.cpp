@@ -20,7 +20,9 @@ nlohmann::json run(const std::filesystem::path& folder) {
   nlohmann::json out;
   try {
     const Outcome outcome = run_case(godwit::onnx_backend::read_case(folder));
-    out = {{"status", names[static_cast<int>(outcome.status)]}, {"reason", outcome.reason}, {"specialised", outcome.specialised}};
+    out = {{"status", names[static_cast<int>(outcome.status)]},
+           {"reason", outcome.reason},
+           {"specialised", outcome.specialised}};
   } catch (const std::exception& e) {
     out = {{"status", "failed"}, {"reason", e.what()}};
   }
@@ -50,7 +52,8 @@ nlohmann::json isolated(const std::filesystem::path& folder) {
   close(pipe_ends[0]);
   int status = 0;
   waitpid(child, &status, 0);
-  if (WIFSIGNALED(status)) return {{"status", "failed"}, {"reason", "crash: signal " + std::to_string(WTERMSIG(status))}};
+  if (WIFSIGNALED(status))
+    return {{"status", "failed"}, {"reason", "crash: signal " + std::to_string(WTERMSIG(status))}};
   return nlohmann::json::parse(text, nullptr, false);
 }
 
@@ -59,7 +62,8 @@ nlohmann::json isolated(const std::filesystem::path& folder) {
 int main(int argc, char** argv) {
   for (int i = 1; i < argc; ++i) {
     std::vector<std::filesystem::path> cases;
-    if (std::filesystem::exists(std::filesystem::path(argv[i]) / "model.onnx")) cases.emplace_back(argv[i]);
+    if (std::filesystem::exists(std::filesystem::path(argv[i]) / "model.onnx"))
+      cases.emplace_back(argv[i]);
     else
       for (const auto& entry : std::filesystem::directory_iterator(argv[i]))
         if (std::filesystem::exists(entry.path() / "model.onnx")) cases.push_back(entry.path());

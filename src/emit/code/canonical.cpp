@@ -85,8 +85,10 @@ class Writer {
   }
 
   void call(const Statement& s) {
-    std::vector<std::string> below(s.scope.begin() + static_cast<std::ptrdiff_t>(std::min(depth_, s.scope.size())), s.scope.end());
-    out_.text += fmt::format("call {} {} {}+{} (", static_cast<const void*>(s.block), join(below), s.first_index, s.count);
+    std::vector<std::string> below(s.scope.begin() + static_cast<std::ptrdiff_t>(std::min(depth_, s.scope.size())),
+                                   s.scope.end());
+    out_.text +=
+        fmt::format("call {} {} {}+{} (", static_cast<const void*>(s.block), join(below), s.first_index, s.count);
     for (const ir::Value* v : s.arguments) out_.text += id(v) + ",";
     for (const std::string& name : s.symbols) out_.text += symbol(name) + ",";
     out_.text += ")\n";
@@ -95,8 +97,10 @@ class Writer {
 
   void statements(const std::vector<Statement>& body) {
     for (const Statement& s : body) {
-      if (s.kind == Statement::Kind::node) node(s);
-      else call(s);
+      if (s.kind == Statement::Kind::node)
+        node(s);
+      else
+        call(s);
     }
   }
 
@@ -110,7 +114,8 @@ class Writer {
 
 }  // namespace
 
-Canonical canonical(const Program& program, const std::vector<Statement>& body, const Interface& interface, size_t depth) {
+Canonical canonical(const Program& program, const std::vector<Statement>& body, const Interface& interface,
+                    size_t depth) {
   return Writer(program, depth).write(body, interface);
 }
 

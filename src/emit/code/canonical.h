@@ -16,6 +16,7 @@ struct Canonical {
 };
 
 // `depth`: how many parts of each scope belong to the surroundings.
-Canonical canonical(const Program& program, const std::vector<Statement>& body, const Interface& interface, size_t depth);
+Canonical canonical(const Program& program, const std::vector<Statement>& body, const Interface& interface,
+                    size_t depth);
 
 }  // namespace godwit::emit

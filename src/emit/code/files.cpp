@@ -23,7 +23,9 @@ bool has_initial(const ir::State& state) {
   return std::any_of(t.bytes().begin(), t.bytes().end(), [](std::byte b) { return b != std::byte{0}; });
 }
 
-std::string initial_name(const Root& root, const ir::State& state) { return "initial." + root.graph->name + "." + state.name; }
+std::string initial_name(const Root& root, const ir::State& state) {
+  return "initial." + root.graph->name + "." + state.name;
+}
 
 bool has_constants(const Program& program) {
   bool any = !program.large_constants.empty();
@@ -35,7 +37,8 @@ bool has_constants(const Program& program) {
 void write_constants(const Program& program, const std::filesystem::path& dir) {
   if (!has_constants(program)) return;
   std::unordered_map<std::string, mlx::core::array> arrays;
-  for (const auto& [value, name] : program.large_constants) arrays.emplace(name, executors::to_mlx(constant_value(value)));
+  for (const auto& [value, name] : program.large_constants)
+    arrays.emplace(name, executors::to_mlx(constant_value(value)));
   for (const Root& root : program.roots)
     for (const ir::State& state : root.graph->states)
       if (has_initial(state)) arrays.emplace(initial_name(root, state), executors::to_mlx(*state.initial));
@@ -44,7 +47,8 @@ void write_constants(const Program& program, const std::filesystem::path& dir) {
 
 std::string title(const ir::Module& module) {
   auto source = module.metadata.find("source");
-  std::string name = source == module.metadata.end() ? "a graph" : std::filesystem::path(source->second).filename().string();
+  std::string name =
+      source == module.metadata.end() ? "a graph" : std::filesystem::path(source->second).filename().string();
   std::erase_if(name, [](unsigned char c) { return c < 0x20; });
   return name;
 }

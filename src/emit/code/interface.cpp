@@ -110,8 +110,8 @@ Interface Uses::interface(const Nodes& nodes) const {
   for (const auto& [s, value] : first_with_) {
     if (!made.count(value) || !is_used_outside(s)) continue;
     out.closed = out.closed && std::any_of(out.outputs.begin(), out.outputs.end(), [&, &s = s](const ir::Value* v) {
-      return v->type.shape && std::count(v->shape().begin(), v->shape().end(), ir::Dim::symbol(s)) > 0;
-    });
+                   return v->type.shape && std::count(v->shape().begin(), v->shape().end(), ir::Dim::symbol(s)) > 0;
+                 });
   }
   return out;
 }

@@ -74,7 +74,8 @@ class Planner {
     std::vector<std::string>& names = out_.fields[&root];
     for (const ir::Value* w : root.weights) {
       const std::string& stored = stored_name(program_, w);
-      auto known = std::find_if(out_.model.fields.begin(), out_.model.fields.end(), [&](const Field& f) { return f.suffix == stored; });
+      auto known = std::find_if(out_.model.fields.begin(), out_.model.fields.end(),
+                                [&](const Field& f) { return f.suffix == stored; });
       if (known == out_.model.fields.end()) {
         out_.model.fields.push_back({namer.unique(identifier(stored)), stored, w});
         known = out_.model.fields.end() - 1;
@@ -86,7 +87,8 @@ class Planner {
 
   std::string choose_suffix(const Block& block, size_t i) {
     const std::string stored = stored_name(program_, block.weights[i]), at = out_.prefix + join(block.scope) + ".";
-    std::string wanted = stored.starts_with(at) ? stored.substr(at.size()) : reader_name(block.body, block.weights[i], block.scope.size());
+    std::string wanted = stored.starts_with(at) ? stored.substr(at.size())
+                                                : reader_name(block.body, block.weights[i], block.scope.size());
     if (wanted.empty()) wanted = "weight";
     for (int n = 1;; ++n) {
       const std::string suffix = n == 1 ? wanted : wanted + "_" + std::to_string(n);
@@ -98,7 +100,8 @@ class Planner {
   bool try_suffix(const Block& block, size_t i, const std::string& suffix) {
     std::map<std::string, std::string> added;
     for (const Block::Instance& instance : block.instances) {
-      const std::string name = out_.prefix + join(instance.scope) + "." + suffix, stored = stored_name(program_, instance.weights[i]);
+      const std::string name = out_.prefix + join(instance.scope) + "." + suffix,
+                        stored = stored_name(program_, instance.weights[i]);
       auto known = out_.aliases.find(name);
       if (known != out_.aliases.end() && known->second != stored) return false;
       if (auto twice = added.find(name); twice != added.end() && twice->second != stored) return false;
@@ -113,10 +116,12 @@ class Planner {
     for (const Statement& s : body) {
       for (const auto& region : s.regions) add_members(layout, region, depth, namer);
       if (s.kind == Statement::Kind::node) continue;
-      const std::vector<std::string> below(s.scope.begin() + static_cast<std::ptrdiff_t>(std::min(depth, s.scope.size())), s.scope.end());
+      const std::vector<std::string> below(
+          s.scope.begin() + static_cast<std::ptrdiff_t>(std::min(depth, s.scope.size())), s.scope.end());
       Member member{"", s.block, join(below), s.first_index, s.kind == Statement::Kind::repeat ? s.count : 0};
       auto known = std::find_if(layout.members.begin(), layout.members.end(), [&](const Member& m) {
-        return m.block == member.block && m.path == member.path && m.first_index == member.first_index && m.count == member.count;
+        return m.block == member.block && m.path == member.path && m.first_index == member.first_index &&
+               m.count == member.count;
       });
       if (known == layout.members.end()) {
         member.name = namer.unique(identifier(member.path.empty() ? "blocks" : member.path));

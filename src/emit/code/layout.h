@@ -19,7 +19,7 @@ struct Field {
 struct Member {
   std::string name;  // "encoder_layers"
   const Block* block;
-  std::string path;  // "encoder.layers": below the instance's own
+  std::string path;                // "encoder.layers": below the instance's own
   int first_index = 0, count = 0;  // count 0: one block, no list
 };
 

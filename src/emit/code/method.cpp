@@ -10,8 +10,8 @@ namespace godwit::emit {
 
 using ops::Param;
 
-MethodWriter::MethodWriter(const Program& program, const Block& block, const std::vector<std::string>& fields, int depth,
-                           int width)
+MethodWriter::MethodWriter(const Program& program, const Block& block, const std::vector<std::string>& fields,
+                           int depth, int width)
     : program_(program), block_(block), depth_(depth), width_(width) {
   count_scopes(block.body);
   for (size_t i = 0; i < block.weights.size(); ++i) values_[block.weights[i]] = fields.at(i);
@@ -111,11 +111,13 @@ std::string MethodWriter::name_for(const ir::Value* v, const ir::Node* node) {
   if (v && is_word(v->name)) wanted = v->name;
   if (wanted.empty() && node) {
     const std::vector<std::string> scope = scope_parts(node->scope);
-    if (nodes_in_scope_[node->scope] == 1 && scope.size() > block_.scope.size() && is_word(scope.back())) wanted = scope.back();
+    if (nodes_in_scope_[node->scope] == 1 && scope.size() > block_.scope.size() && is_word(scope.back()))
+      wanted = scope.back();
   }
   if (wanted.empty() && node) wanted = node->op;
   std::string lower;
-  for (char c : identifier(wanted.empty() ? "x" : wanted)) lower += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  for (char c : identifier(wanted.empty() ? "x" : wanted))
+    lower += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   return namer_.unique(lower);
 }
 
@@ -127,11 +129,16 @@ void MethodWriter::statements(const std::vector<Statement>& body) {
       continue;
     }
     need(symbols_of(*s.node));
-    if (s.node->op == "if") branch(s);
-    else if (s.node->op == "loop") loop(s);
-    else if (s.node->op == "bind") bind(s);
-    else if (s.node->op == "check") check(s);
-    else node(s);
+    if (s.node->op == "if")
+      branch(s);
+    else if (s.node->op == "loop")
+      loop(s);
+    else if (s.node->op == "bind")
+      bind(s);
+    else if (s.node->op == "check")
+      check(s);
+    else
+      node(s);
   }
 }
 

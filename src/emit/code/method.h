@@ -15,7 +15,8 @@ namespace godwit::emit {
 class MethodWriter {
  public:
   // `fields`: how the body refers to the block's weights, by parallel position. `depth` and `width` of the indent.
-  MethodWriter(const Program& program, const Block& block, const std::vector<std::string>& fields, int depth, int width);
+  MethodWriter(const Program& program, const Block& block, const std::vector<std::string>& fields, int depth,
+               int width);
   virtual ~MethodWriter() = default;
 
   const std::string& text() const { return text_; }
@@ -92,7 +93,7 @@ class MethodWriter {
   std::set<const ir::Value*> used_;
   std::map<std::string, std::string> symbol_sources_;  // symbol -> expression that tells it
   std::map<std::string, const ir::Value*> source_values_;
-  std::map<std::string, std::string> symbols_;          // symbol -> declared identifier
+  std::map<std::string, std::string> symbols_;  // symbol -> declared identifier
   std::vector<std::string> symbol_parameters_;
 };
 

@@ -9,6 +9,7 @@ namespace {
 bool is_word(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0; }
 
 // Both languages avoid the keywords of both, so that their programs use the same names.
+// clang-format off
 constexpr const char* reserved[] = {
     "alignas", "alignof", "and", "and_eq", "as", "asm", "assert", "async", "auto", "await", "bitand", "bitor", "bool", "break",
     "case", "catch", "char", "class", "co_await", "co_return", "co_yield", "compl", "concept", "const", "constexpr",
@@ -24,14 +25,17 @@ constexpr const char* reserved[] = {
     "complex", "print", "str", "training", "state", "train", "eval", "update", "freeze", "parameters", "modules", "children", "keys", "items", "values",
     "get", "pop", "copy", "clear", "apply", "float32", "float16", "bfloat16", "i", "load_weights", "save_weights", "set_dtype", "unix", "linux",
 };
+// clang-format on
 
 }  // namespace
 
 std::string identifier(std::string_view text) {
   std::string out;
   for (char c : text) {
-    if (is_word(c)) out += c;
-    else if (!out.empty() && out.back() != '_') out += '_';
+    if (is_word(c))
+      out += c;
+    else if (!out.empty() && out.back() != '_')
+      out += '_';
   }
   while (!out.empty() && out.back() == '_') out.pop_back();
   if (out.empty()) return "value";

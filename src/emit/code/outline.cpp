@@ -113,7 +113,8 @@ class Outliner {
       }
       // A module that only wraps another is no occurrence of its own.
       const bool is_wrapper = run.nodes.size() == nodes.size();
-      if (!is_wrapper && run.nodes.size() >= worth_folding && ++repeats_[structure(run.nodes, prefix.size() + 1)] > 1) continue;
+      if (!is_wrapper && run.nodes.size() >= worth_folding && ++repeats_[structure(run.nodes, prefix.size() + 1)] > 1)
+        continue;
       count_repeats(run.nodes, below(prefix, run.part));
     }
   }
@@ -139,7 +140,8 @@ class Outliner {
     std::vector<Statement> body = build(run.nodes, scope);
     const Interface face = uses_.interface(run.nodes);
     if (!face.closed || face.outputs.empty()) return body;
-    const bool repeats = run.nodes.size() < around && run.nodes.size() >= worth_folding && body.size() > 1 && repeats_[structure(run.nodes, scope.size())] > 1;
+    const bool repeats = run.nodes.size() < around && run.nodes.size() >= worth_folding && body.size() > 1 &&
+                         repeats_[structure(run.nodes, scope.size())] > 1;
     const bool is_long = body.size() >= screen && run.nodes.size() * 10 < around * 9;
     if (!repeats && !is_long) return body;
     std::vector<Statement> out;
@@ -147,7 +149,8 @@ class Outliner {
     return out;
   }
 
-  Statement call(std::vector<Statement> body, const Interface& face, const Nodes& nodes, const std::vector<std::string>& scope) {
+  Statement call(std::vector<Statement> body, const Interface& face, const Nodes& nodes,
+                 const std::vector<std::string>& scope) {
     Canonical form = canonical(program_, body, face, scope.size());
     Block*& block = known_[form.text];
     if (!block) {
@@ -188,15 +191,17 @@ class Outliner {
 
   // Whether `next` continues what `s` does: the next index, every parameter unchanged or fed by a result.
   bool continues(const Statement& s, const Statement& next, std::vector<int>& carried, bool is_first) const {
-    if (next.kind != Statement::Kind::call || next.block != s.block || index_of(s) < 0 || index_of(next) != index_of(s) + 1 ||
-        next.scope.size() != s.scope.size() || !std::equal(s.scope.begin(), s.scope.end() - 1, next.scope.begin()) ||
-        next.symbols != s.symbols)
+    if (next.kind != Statement::Kind::call || next.block != s.block || index_of(s) < 0 ||
+        index_of(next) != index_of(s) + 1 || next.scope.size() != s.scope.size() ||
+        !std::equal(s.scope.begin(), s.scope.end() - 1, next.scope.begin()) || next.symbols != s.symbols)
       return false;
     std::vector<int> feeds(next.arguments.size(), -1);
     for (size_t p = 0; p < feeds.size(); ++p) {
       auto fed = std::find(s.results.begin(), s.results.end(), next.arguments[p]);
-      if (fed != s.results.end()) feeds[p] = static_cast<int>(fed - s.results.begin());
-      else if (next.arguments[p] != s.arguments[p]) return false;
+      if (fed != s.results.end())
+        feeds[p] = static_cast<int>(fed - s.results.begin());
+      else if (next.arguments[p] != s.arguments[p])
+        return false;
     }
     for (const ir::Value* v : s.results)
       if (uses_.total(v) != Uses::count(next.nodes, v)) return false;
@@ -222,7 +227,8 @@ class Outliner {
       loop.scope.pop_back();
       loop.results = body[end - 1].results;
       loop.carried = carried;
-      for (size_t k = i + 1; k < end; ++k) loop.nodes.insert(loop.nodes.end(), body[k].nodes.begin(), body[k].nodes.end());
+      for (size_t k = i + 1; k < end; ++k)
+        loop.nodes.insert(loop.nodes.end(), body[k].nodes.begin(), body[k].nodes.end());
       out.push_back(std::move(loop));
       i = end;
     }
@@ -256,8 +262,9 @@ bool is_number(const std::string& s) { return !s.empty() && s.find_first_not_of(
 // "encoder.layers.3" is a Layer, or an EncoderLayer where another block has that name.
 void name_blocks(Program& program, const std::string& class_name) {
   // Names that generated code uses itself.
-  std::map<std::string, int> taken{{class_name, 1}, {"Model", 1}, {"Module", 1}, {"Weights", 1}, {"Sequence", 1}, {"Tensor", 1},
-                                   {"DType", 1}, {"Outputs", 1}, {"UsageError", 1}, {"FileError", 1}, {"Error", 1}};
+  std::map<std::string, int> taken{{class_name, 1},   {"Model", 1},     {"Module", 1}, {"Weights", 1},
+                                   {"Sequence", 1},   {"Tensor", 1},    {"DType", 1},  {"Outputs", 1},
+                                   {"UsageError", 1}, {"FileError", 1}, {"Error", 1}};
   for (const auto& block : program.blocks) {
     std::vector<std::string> words;
     bool is_item = false;

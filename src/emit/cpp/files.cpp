@@ -27,7 +27,8 @@ add_test(NAME model COMMAND test_model)
 }
 
 std::string cpp_test(const ir::Module& module, const CppNames& names, const Options& options) {
-  std::string out = fmt::format(R"(// Runs the model on the recorded inputs and compares with the recorded outputs: test_model [WEIGHTS [GOLDEN]]
+  std::string out = fmt::format(
+      R"(// Runs the model on the recorded inputs and compares with the recorded outputs: test_model [WEIGHTS [GOLDEN]]
 #include <iostream>
 
 #include "model.h"
@@ -49,8 +50,8 @@ int main(int count, char** arguments) {{
       std::cout << name << ": largest error " << error << (error <= {5} ? "" : "  FAILED") << "\n";
     }};
 )",
-                                names.name_space, cpp_text(options.weights), cpp_text(options.golden), names.class_name,
-                                names.has_constants ? ", folder / \"constants.safetensors\"" : "", cpp_real(options.tolerance));
+      names.name_space, cpp_text(options.weights), cpp_text(options.golden), names.class_name,
+      names.has_constants ? ", folder / \"constants.safetensors\"" : "", cpp_real(options.tolerance));
   const auto main_graph = module.graphs.find("main");
   if (main_graph != module.graphs.end()) {
     const ir::Graph& graph = main_graph->second;
@@ -58,18 +59,26 @@ int main(int count, char** arguments) {{
     std::vector<std::string> inputs;
     for (const ir::Value* v : graph.inputs) {
       const std::string name = cpp_text("input/" + v->name);
-      if (v->type.sequence) inputs.push_back(fmt::format("godwit::Sequence{{golden.list({})}}", name));
-      else inputs.push_back(has_steps ? fmt::format("mx::take(golden({}), step, 0)", name) : fmt::format("golden({})", name));
+      if (v->type.sequence)
+        inputs.push_back(fmt::format("godwit::Sequence{{golden.list({})}}", name));
+      else
+        inputs.push_back(has_steps ? fmt::format("mx::take(golden({}), step, 0)", name)
+                                   : fmt::format("golden({})", name));
     }
     if (has_steps) out += fmt::format("    for (int step = 0; step < {}; ++step) {{\n", options.golden_steps);
     out += fmt::format("    const auto outputs = model.forward({});\n", fmt::join(inputs, ", "));
     Namer fields;
     for (size_t i = 0; i < graph.outputs.size(); ++i) {
-      const std::string field = graph.outputs.size() == 1 ? "outputs" : "outputs." + fields.unique(identifier(graph.output_names[i]));
+      const std::string field =
+          graph.outputs.size() == 1 ? "outputs" : "outputs." + fields.unique(identifier(graph.output_names[i]));
       if (graph.outputs[i]->type.sequence)
-        out += fmt::format("    for (size_t i = 0; i < {0}.items.size(); ++i) compare(({1} + std::string(\".\") + std::to_string(i)).c_str(), {0}.items[i]);\n",
-                           field, cpp_text(graph.output_names[i]));
-      else out += fmt::format("    compare({}, {}{});\n", cpp_text(graph.output_names[i]), field, has_steps ? ", step" : "");
+        out += fmt::format(
+            "    for (size_t i = 0; i < {0}.items.size(); ++i) compare(({1} + std::string(\".\") + "
+            "std::to_string(i)).c_str(), {0}.items[i]);\n",
+            field, cpp_text(graph.output_names[i]));
+      else
+        out +=
+            fmt::format("    compare({}, {}{});\n", cpp_text(graph.output_names[i]), field, has_steps ? ", step" : "");
     }
     if (has_steps) out += "    }\n";
   }

@@ -11,9 +11,12 @@ std::string cpp_text(std::string_view text) {
   std::string out = "\"";
   for (char c : text) {
     if (c == '"' || c == '\\') out += '\\';
-    if (c == '\n') out += "\\n";
-    else if (static_cast<unsigned char>(c) < 0x20) out += fmt::format("\\{:03o}", static_cast<unsigned char>(c));
-    else out += c;
+    if (c == '\n')
+      out += "\\n";
+    else if (static_cast<unsigned char>(c) < 0x20)
+      out += fmt::format("\\{:03o}", static_cast<unsigned char>(c));
+    else
+      out += c;
   }
   return out + "\"";
 }
@@ -33,7 +36,9 @@ std::string cpp_float(float value) {
 std::string element(const Tensor& t, int64_t i) {
   switch (t.dtype) {
     case DType::boolean: return t.integer(i) ? "true" : "false";
-    case DType::f16: case DType::bf16: case DType::f32: return cpp_float(static_cast<float>(t.number(i)));
+    case DType::f16:
+    case DType::bf16:
+    case DType::f32: return cpp_float(static_cast<float>(t.number(i)));
     case DType::f64: return cpp_real(t.number(i));
     case DType::u64: return fmt::format("uint64_t{{{}u}}", static_cast<uint64_t>(t.integer(i)));
     case DType::c64: {
@@ -42,15 +47,18 @@ std::string element(const Tensor& t, int64_t i) {
     }
     case DType::c128: {
       const double* f = reinterpret_cast<const double*>(t.data) + 2 * i;
-      return fmt::format("mx::complex64_t({}, {})", cpp_float(static_cast<float>(f[0])), cpp_float(static_cast<float>(f[1])));
+      return fmt::format("mx::complex64_t({}, {})", cpp_float(static_cast<float>(f[0])),
+                         cpp_float(static_cast<float>(f[1])));
     }
     default: break;
   }
-  if (is_small_float(t.dtype)) return fmt::format("{}", static_cast<unsigned>(t.values<uint8_t>()[static_cast<size_t>(i)]));
+  if (is_small_float(t.dtype))
+    return fmt::format("{}", static_cast<unsigned>(t.values<uint8_t>()[static_cast<size_t>(i)]));
   const int64_t v = t.integer(i);
   if (v == std::numeric_limits<int64_t>::min()) return "std::numeric_limits<int64_t>::min()";
   // One wide element makes all of a braced list int64_t.
-  return v > INT32_MAX || v < INT32_MIN || t.dtype == DType::u32 ? fmt::format("int64_t{{{}}}", v) : fmt::format("{}", v);
+  return v > INT32_MAX || v < INT32_MIN || t.dtype == DType::u32 ? fmt::format("int64_t{{{}}}", v)
+                                                                 : fmt::format("{}", v);
 }
 
 }  // namespace
@@ -68,8 +76,8 @@ std::string cpp_int(int64_t value) {
 
 std::string cpp_mlx_dtype(DType dtype) {
   const mlx::core::Dtype held = ops::mlx_dtype(dtype);
-  for (DType d : {DType::boolean, DType::u8, DType::i8, DType::u16, DType::i16, DType::u32, DType::i32, DType::u64, DType::i64,
-                  DType::f16, DType::bf16, DType::f32, DType::f64, DType::c64})
+  for (DType d : {DType::boolean, DType::u8, DType::i8, DType::u16, DType::i16, DType::u32, DType::i32, DType::u64,
+                  DType::i64, DType::f16, DType::bf16, DType::f32, DType::f64, DType::c64})
     if (ops::mlx_dtype(d) == held) return "mx::" + (d == DType::boolean ? "bool_" : std::string(long_name(d)));
   raise<InternalError>("no MLX type for {}", name(dtype));
 }

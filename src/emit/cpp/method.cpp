@@ -16,9 +16,13 @@ std::string CppMethod::attribute(const ir::Attr& attr, Param::Kind kind, bool in
                        [&](const ir::Dim& d) { return d.is_known() ? cpp_int(d.value()) : dim(d); });
 }
 
-std::string CppMethod::list(const std::vector<std::string>& items) const { return fmt::format("{{{}}}", fmt::join(items, ", ")); }
+std::string CppMethod::list(const std::vector<std::string>& items) const {
+  return fmt::format("{{{}}}", fmt::join(items, ", "));
+}
 
-std::string CppMethod::size_of(const std::string& array, size_t axis) const { return fmt::format("{}.shape({})", array, axis); }
+std::string CppMethod::size_of(const std::string& array, size_t axis) const {
+  return fmt::format("{}.shape({})", array, axis);
+}
 
 std::string CppMethod::binary(char op, const std::string& a, const std::string& b) const {
   switch (op) {
@@ -73,9 +77,12 @@ void CppMethod::block_call(const Statement& s) {
   const std::string code = fmt::format("{}({})", members_.at(&s), fmt::join(call_arguments(s), ", "));
   std::vector<std::string> names;
   for (const ir::Value* v : s.results)
-    names.push_back(s.results.size() == 1 && scope_parts(join(s.scope)).size() > 0 ? unique(identifier(s.scope.back())) : name_for(v, v->producer));
-  if (names.size() == 1) line(fmt::format("{} {} = {};", type_of(s.results[0]), names[0], code));
-  else line(fmt::format("auto [{}] = {};", fmt::join(names, ", "), code));
+    names.push_back(s.results.size() == 1 && scope_parts(join(s.scope)).size() > 0 ? unique(identifier(s.scope.back()))
+                                                                                   : name_for(v, v->producer));
+  if (names.size() == 1)
+    line(fmt::format("{} {} = {};", type_of(s.results[0]), names[0], code));
+  else
+    line(fmt::format("auto [{}] = {};", fmt::join(names, ", "), code));
   for (size_t i = 0; i < names.size(); ++i) set(s.results[i], names[i]);
 }
 
@@ -105,13 +112,15 @@ void CppMethod::branch(const Statement& s) {
   std::vector<std::string> names;
   for (const ir::Value* v : n.outputs) {
     names.push_back(name_for(v, nullptr));
-    line(v->type.sequence ? fmt::format("Sequence {};", names.back()) : fmt::format("array {}(0);  // {}", names.back(), ir::str(v->type)));
+    line(v->type.sequence ? fmt::format("Sequence {};", names.back())
+                          : fmt::format("array {}(0);  // {}", names.back(), ir::str(v->type)));
   }
   for (size_t r = 0; r < 2; ++r) {
     line(r == 0 ? fmt::format("if (read_bool({})) {{", condition) : "} else {");
     Nested nested(*this);
     statements(s.regions.at(r));
-    for (size_t i = 0; i < names.size(); ++i) line(fmt::format("{} = {};", names[i], value(n.regions[r]->outputs.at(i))));
+    for (size_t i = 0; i < names.size(); ++i)
+      line(fmt::format("{} = {};", names[i], value(n.regions[r]->outputs.at(i))));
   }
   line("}");
   for (size_t i = 0; i < names.size(); ++i) set(n.outputs[i], names[i]);
@@ -119,7 +128,9 @@ void CppMethod::branch(const Statement& s) {
 
 namespace {
 
-bool is_true(const ir::Value* v) { return !v || (is_constant(v) && constant_value(v).size() == 1 && constant_value(v).number(0) != 0); }
+bool is_true(const ir::Value* v) {
+  return !v || (is_constant(v) && constant_value(v).size() == 1 && constant_value(v).number(0) != 0);
+}
 
 }  // namespace
 
@@ -145,7 +156,8 @@ void CppMethod::turn(const Statement& s, const std::string& go) {
   }
   if (!go.empty()) line(fmt::format("{} = read_bool({});", go, results[0]));
   for (size_t i = 0; i < carried; ++i)
-    if (const std::string name = value(body.inputs[1 + i]); name != results[1 + i]) line(fmt::format("{} = {};", name, results[1 + i]));
+    if (const std::string name = value(body.inputs[1 + i]); name != results[1 + i])
+      line(fmt::format("{} = {};", name, results[1 + i]));
   for (size_t i = carried + 1; i < results.size(); ++i)
     line(fmt::format("{}.push_back({});", value(s.node->outputs[i - 1]), results[i]));
 }
@@ -173,7 +185,8 @@ void CppMethod::loop(const Statement& s) {
   const std::string index = unique("step");
   if (!is_true(operand(1)) || !is_true(body.outputs[0])) {
     go = unique("go");
-    line(operand(1) ? fmt::format("bool {} = read_bool({});", go, value(operand(1))) : fmt::format("bool {} = true;", go));
+    line(operand(1) ? fmt::format("bool {} = read_bool({});", go, value(operand(1)))
+                    : fmt::format("bool {} = true;", go));
   }
   test = go + (go.empty() || trips.empty() ? "" : " && ") + (trips.empty() ? "" : index + " < " + trips);
   line(fmt::format("for (int {0} = 0; {1}; ++{0}) {{", index, test));

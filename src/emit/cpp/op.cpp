@@ -11,7 +11,8 @@ namespace godwit {
 
 void (*op::row_function(std::string_view name, const std::type_info& signature))() {
   const ops::Op& op = ops::get(name);
-  require<InternalError>(*op.signature == signature, "[{}] godwit/ops.h and the library disagree about the signature", name);
+  require<InternalError>(*op.signature == signature, "[{}] godwit/ops.h and the library disagree about the signature",
+                         name);
   return op.function;
 }
 
@@ -36,7 +37,8 @@ const array& Weights::operator()(const std::string& name) const {
 
 std::vector<array> Weights::list(const std::string& name) const {
   std::vector<array> out;
-  for (auto found = arrays_.find(name + ".0"); found != arrays_.end(); found = arrays_.find(name + "." + std::to_string(out.size())))
+  for (auto found = arrays_.find(name + ".0"); found != arrays_.end();
+       found = arrays_.find(name + "." + std::to_string(out.size())))
     out.push_back(found->second);
   return out;
 }
@@ -67,7 +69,8 @@ double relative_error(const array& actual, const array& expected) {
   if (actual.shape() != expected.shape() || actual.dtype() != expected.dtype()) return infinity;
   if (actual.size() == 0) return 0;
   if (mx::issubdtype(actual.dtype(), mx::complexfloating))
-    return std::max(relative_error(mx::real(actual), mx::real(expected)), relative_error(mx::imag(actual), mx::imag(expected)));
+    return std::max(relative_error(mx::real(actual), mx::real(expected)),
+                    relative_error(mx::imag(actual), mx::imag(expected)));
   mx::StreamContext cpu(mx::Device::cpu);  // where float64 exists
   const array a = mx::astype(actual, mx::float64), e = mx::astype(expected, mx::float64);
   const array plain = mx::isfinite(e), zero = array(0.0, mx::float64);

@@ -37,7 +37,8 @@ std::string result_of(const ops::Op& op) {
 
 std::string declare(const ops::Op& op) {
   size_t first_default = op.params.size();
-  while (first_default > 0 && (op.params[first_default - 1].fallback || op.params[first_default - 1].kind == Param::Kind::optional_operand))
+  while (first_default > 0 &&
+         (op.params[first_default - 1].fallback || op.params[first_default - 1].kind == Param::Kind::optional_operand))
     --first_default;
   std::vector<std::string> types, params, names;
   for (size_t i = 0; i < op.params.size(); ++i) {
@@ -50,8 +51,8 @@ std::string declare(const ops::Op& op) {
     params.back() += " = " + (p.fallback ? cpp_attribute(*p.fallback, p.kind, false, number) : "std::nullopt");
   }
   const std::string result = result_of(op);
-  return fmt::format("inline {} {}({}) {{\n  static const auto f = row<{}({})>(\"{}\");\n  return f({});\n}}\n", result, op.name,
-                     fmt::join(params, ", "), result, fmt::join(types, ", "), op.name, fmt::join(names, ", "));
+  return fmt::format("inline {} {}({}) {{\n  static const auto f = row<{}({})>(\"{}\");\n  return f({});\n}}\n", result,
+                     op.name, fmt::join(params, ", "), result, fmt::join(types, ", "), op.name, fmt::join(names, ", "));
 }
 
 // Rows that generated code spells in its own statements.

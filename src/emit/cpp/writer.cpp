@@ -27,7 +27,9 @@ class ClassWriter {
   }
 
   std::string header() const {
-    std::string out = fmt::format("// {}, written by godwit.\n#pragma once\n\n#include <godwit/ops.h>\n\n#include <tuple>\n\n", title(*program_.module));
+    std::string out =
+        fmt::format("// {}, written by godwit.\n#pragma once\n\n#include <godwit/ops.h>\n\n#include <tuple>\n\n",
+                    title(*program_.module));
     out += fmt::format("namespace {} {{\n\nusing namespace godwit;\n\nclass {} {{\n public:\n", name_space(), class_);
     out += "  // Throws FileError where the weights do not fit.\n";
     out += fmt::format("  explicit {}({});\n", class_, constructor_parameters());
@@ -38,16 +40,23 @@ class ClassWriter {
   }
 
   std::string source() const {
-    std::string out = fmt::format("// {}, written by godwit.\n#include \"model.h\"\n\nnamespace {} {{\n\n", title(*program_.module), name_space());
+    std::string out = fmt::format("// {}, written by godwit.\n#include \"model.h\"\n\nnamespace {} {{\n\n",
+                                  title(*program_.module), name_space());
     if (!layouts_.aliases.empty()) {
-      out += "namespace {\n\n// Weights that the file has under other names.\nconst std::map<std::string, std::string> stored_names{\n";
-      for (const auto& [name, stored] : layouts_.aliases) out += fmt::format("    {{{}, {}}},\n", cpp_text(name), cpp_text(stored));
+      out +=
+          "namespace {\n\n// Weights that the file has under other names.\nconst std::map<std::string, std::string> "
+          "stored_names{\n";
+      for (const auto& [name, stored] : layouts_.aliases)
+        out += fmt::format("    {{{}, {}}},\n", cpp_text(name), cpp_text(stored));
       out += "};\n\n}  // namespace\n\n";
     }
-    const bool constants = has_constants(program_), has_weights = !layouts_.model.fields.empty() || !layouts_.model.members.empty();
-    out += fmt::format("{0}::{0}({1})\n    : {0}(Weights({{weights{2}}}{3})) {{}}\n\n", class_, constructor_parameters(), constants ? ", constants" : "",
-                       layouts_.aliases.empty() ? "" : ", stored_names");
-    out += constructor(class_ + "::" + class_ + (has_weights ? "(const Weights& weights)" : "(const Weights&)"), layouts_.model, cpp_text(layouts_.prefix), true);
+    const bool constants = has_constants(program_),
+               has_weights = !layouts_.model.fields.empty() || !layouts_.model.members.empty();
+    out +=
+        fmt::format("{0}::{0}({1})\n    : {0}(Weights({{weights{2}}}{3})) {{}}\n\n", class_, constructor_parameters(),
+                    constants ? ", constants" : "", layouts_.aliases.empty() ? "" : ", stored_names");
+    out += constructor(class_ + "::" + class_ + (has_weights ? "(const Weights& weights)" : "(const Weights&)"),
+                       layouts_.model, cpp_text(layouts_.prefix), true);
     return out + definitions_ + "}  // namespace " + name_space() + "\n";
   }
 
@@ -69,10 +78,12 @@ class ClassWriter {
 
   static std::string member_declarations(const Layout& layout, const std::string& indent) {
     std::string out;
-    for (const Field& f : layout.fields) out += fmt::format("{}array {};  // {}\n", indent, f.name, ir::str(f.weight->type));
+    for (const Field& f : layout.fields)
+      out += fmt::format("{}array {};  // {}\n", indent, f.name, ir::str(f.weight->type));
     for (const Member& m : layout.members)
-      out += fmt::format("{}{} {};{}\n", indent, m.count ? fmt::format("std::vector<{}>", m.block->name) : m.block->name, m.name,
-                         m.count ? fmt::format("  // {}", m.count) : "");
+      out +=
+          fmt::format("{}{} {};{}\n", indent, m.count ? fmt::format("std::vector<{}>", m.block->name) : m.block->name,
+                      m.name, m.count ? fmt::format("  // {}", m.count) : "");
     return out;
   }
 
@@ -84,7 +95,8 @@ class ClassWriter {
       if (is_model) return cpp_text(at.substr(1, at.size() - 2) + name);
       return at + " + " + cpp_text(name);
     };
-    for (const Field& f : layout.fields) first.push_back(fmt::format("{}(weights({}))", f.name, is_model ? cpp_text(f.suffix) : below(f.suffix)));
+    for (const Field& f : layout.fields)
+      first.push_back(fmt::format("{}(weights({}))", f.name, is_model ? cpp_text(f.suffix) : below(f.suffix)));
     for (const Member& m : layout.members) {
       const std::string path = m.path.empty() ? "" : m.path + ".";
       if (m.count == 0) {
@@ -92,8 +104,8 @@ class ClassWriter {
         continue;
       }
       const std::string index = m.first_index ? fmt::format("i + {}", m.first_index) : "i";
-      body += fmt::format("  for (int i = 0; i < {}; ++i) {}.emplace_back(weights, {} + std::to_string({}) + \".\");\n", m.count, m.name,
-                          is_model ? "std::string(" + below(path) + ")" : below(path), index);
+      body += fmt::format("  for (int i = 0; i < {}; ++i) {}.emplace_back(weights, {} + std::to_string({}) + \".\");\n",
+                          m.count, m.name, is_model ? "std::string(" + below(path) + ")" : below(path), index);
     }
     std::string out = head;
     for (size_t i = 0; i < first.size(); ++i) out += (i ? ",\n      " : "\n    : ") + first[i];
@@ -104,7 +116,8 @@ class ClassWriter {
   static std::string parameter_list(const CppMethod& method, const std::vector<Parameter>& parameters, size_t symbols) {
     std::vector<std::string> out;
     for (const Parameter& p : parameters)
-      out.push_back(fmt::format("const {}&{}", CppMethod::type_of(p.value), method.is_used(p.value) ? " " + p.name : ""));
+      out.push_back(
+          fmt::format("const {}&{}", CppMethod::type_of(p.value), method.is_used(p.value) ? " " + p.name : ""));
     for (size_t i = 0; i < symbols; ++i) out.push_back("int " + method.symbol_parameter(i));
     return fmt::format("{}", fmt::join(out, ", "));
   }
@@ -120,14 +133,17 @@ class ClassWriter {
       const Layout& layout = layouts_.blocks.at(block.get());
       CppMethod method(program_, *block, layouts_.fields[block.get()], layout.member_of);
       std::vector<Parameter> parameters;
-      for (const ir::Value* v : block->parameters) parameters.push_back({v, method.define_parameter(v, parameter_name(v, parameters.size()))});
+      for (const ir::Value* v : block->parameters)
+        parameters.push_back({v, method.define_parameter(v, parameter_name(v, parameters.size()))});
       method.statements(block->body);
       const std::vector<std::string> results = values_of(method, block->results);
-      method.line(results.size() == 1 ? fmt::format("return {};", results[0]) : fmt::format("return {{{}}};", fmt::join(results, ", ")));
+      method.line(results.size() == 1 ? fmt::format("return {};", results[0])
+                                      : fmt::format("return {{{}}};", fmt::join(results, ", ")));
 
       const std::string list = parameter_list(method, parameters, block->symbols.size());
       const bool has_weights = !layout.fields.empty() || !layout.members.empty();
-      const std::string constructor_list = has_weights ? "const Weights& weights, const std::string& at" : "const Weights&, const std::string&";
+      const std::string constructor_list =
+          has_weights ? "const Weights& weights, const std::string& at" : "const Weights&, const std::string&";
       const std::string places = places_of(*block);
       blocks_ += fmt::format("  // {}\n  struct {} {{\n{}", places, block->name, member_declarations(layout, "    "));
       if (has_weights) blocks_ += "\n";
@@ -143,14 +159,16 @@ class ClassWriter {
   }
 
   static std::string parameter_name(const ir::Value* v, size_t position) {
-    const bool is_word = !v->name.empty() && std::all_of(v->name.begin(), v->name.end(), [](unsigned char c) { return std::isalpha(c) || c == '_'; });
+    const bool is_word = !v->name.empty() && std::all_of(v->name.begin(), v->name.end(),
+                                                         [](unsigned char c) { return std::isalpha(c) || c == '_'; });
     if (is_word) return v->name;
     return position == 0 || !v->producer ? "x" : v->producer->op;
   }
 
   static std::string places_of(const Block& block) {
     std::string out;
-    for (size_t i = 0; i < block.instances.size() && i < 3; ++i) out += (i ? ", " : "") + join(block.instances[i].scope);
+    for (size_t i = 0; i < block.instances.size() && i < 3; ++i)
+      out += (i ? ", " : "") + join(block.instances[i].scope);
     return block.instances.size() > 3 ? out + fmt::format(", ... ({} in all)", block.instances.size()) : out;
   }
 
@@ -160,7 +178,8 @@ class ClassWriter {
     return out;
   }
 
-  static std::string shapes(const std::vector<Parameter>& parameters, const std::vector<const ir::Value*>& results, const std::string& indent) {
+  static std::string shapes(const std::vector<Parameter>& parameters, const std::vector<const ir::Value*>& results,
+                            const std::string& indent) {
     std::vector<std::string> in, out;
     for (const Parameter& p : parameters) in.push_back(p.name + ": " + ir::str(p.value->type));
     for (const ir::Value* v : results) out.push_back(ir::str(v->type));
@@ -177,9 +196,11 @@ class ClassWriter {
     std::vector<std::string> state_fields;
     for (const ir::State& state : graph.states) state_fields.push_back(read_state(root, state, method));
     method.statements(root.block->body);
-    for (size_t i = 0; i < graph.states.size(); ++i) method.line(fmt::format("{} = {};", state_fields[i], method.value(graph.states[i].after)));
+    for (size_t i = 0; i < graph.states.size(); ++i)
+      method.line(fmt::format("{} = {};", state_fields[i], method.value(graph.states[i].after)));
     const std::vector<std::string> results = values_of(method, {graph.outputs.begin(), graph.outputs.end()});
-    method.line(results.size() == 1 ? fmt::format("return {};", results[0]) : fmt::format("return {{{}}};", fmt::join(results, ", ")));
+    method.line(results.size() == 1 ? fmt::format("return {};", results[0])
+                                    : fmt::format("return {{{}}};", fmt::join(results, ", ")));
 
     const std::string list = parameter_list(method, parameters, 0);
     std::string type = result_type(root.block->results), inner = type;
@@ -189,7 +210,8 @@ class ClassWriter {
       methods_ += fmt::format("\n  struct {} {{\n", inner);
       Namer fields;
       for (size_t i = 0; i < graph.outputs.size(); ++i)
-        methods_ += fmt::format("    {} {};  // {}\n", CppMethod::type_of(graph.outputs[i]), fields.unique(identifier(graph.output_names[i])), ir::str(graph.outputs[i]->type));
+        methods_ += fmt::format("    {} {};  // {}\n", CppMethod::type_of(graph.outputs[i]),
+                                fields.unique(identifier(graph.output_names[i])), ir::str(graph.outputs[i]->type));
       methods_ += "  };\n";
     }
     methods_ += "\n" + shapes(parameters, root.block->results, "  ");
@@ -197,14 +219,17 @@ class ClassWriter {
     if (!graph.states.empty()) {
       std::string reset;
       for (const std::string& field : state_fields) reset += fmt::format(" {}.reset();", field);
-      methods_ += fmt::format("  void {}() {{{} }}  // forgets the state\n", is_main ? "reset" : "reset_" + name, reset);
+      methods_ +=
+          fmt::format("  void {}() {{{} }}  // forgets the state\n", is_main ? "reset" : "reset_" + name, reset);
     }
-    definitions_ += fmt::format("{} {}::{}({}){} {{\n{}}}\n\n", type, class_, name, list, graph.states.empty() ? " const" : "", method.text());
+    definitions_ += fmt::format("{} {}::{}({}){} {{\n{}}}\n\n", type, class_, name, list,
+                                graph.states.empty() ? " const" : "", method.text());
   }
 
   // The state as a variable; returns the name of the field that keeps it between calls.
   std::string read_state(const Root& root, const ir::State& state, CppMethod& method) {
-    const std::string field = identifier(root.graph->name == "main" ? state.name : root.graph->name + "_" + state.name) + "_";
+    const std::string field =
+        identifier(root.graph->name == "main" ? state.name : root.graph->name + "_" + state.name) + "_";
     states_ += fmt::format("  std::optional<array> {};  // {}\n", field, ir::str(state.before->type));
     std::string initial;
     if (has_initial(state)) {

@@ -5,7 +5,8 @@
 namespace godwit::emit {
 
 std::string python_test(const ir::Module& module, const std::string& class_name, const Options& options) {
-  std::string out = fmt::format(R"("""Runs the model on the recorded inputs and compares with the recorded outputs: test_model.py [WEIGHTS [GOLDEN]]"""
+  std::string out = fmt::format(
+      R"("""Runs the model on the recorded inputs and compares with the recorded outputs: test_model.py [WEIGHTS [GOLDEN]]"""
 import sys
 
 import mlx.core as mx
@@ -50,7 +51,7 @@ def main():
     model = {0}(read_weights(weights))
     passed = True
 )",
-                                class_name, fmt::format("{}", options.tolerance), python_text(options.golden));
+      class_name, fmt::format("{}", options.tolerance), python_text(options.golden));
   const auto main_graph = module.graphs.find("main");
   if (main_graph != module.graphs.end()) {
     const ir::Graph& graph = main_graph->second;
@@ -59,16 +60,22 @@ def main():
     std::vector<std::string> inputs;
     for (const ir::Value* v : graph.inputs) {
       const std::string name = python_text("input/" + v->name);
-      inputs.push_back(v->type.sequence ? fmt::format("read_list(golden, {})", name) : fmt::format("golden[{}]{}", name, of_step));
+      inputs.push_back(v->type.sequence ? fmt::format("read_list(golden, {})", name)
+                                        : fmt::format("golden[{}]{}", name, of_step));
     }
     if (has_steps) out += fmt::format("    for step in range({}):\n", options.golden_steps);
     out += fmt::format("{}outputs = model({})\n", indent, fmt::join(inputs, ", "));
     for (size_t i = 0; i < graph.outputs.size(); ++i) {
       const std::string value = graph.outputs.size() == 1 ? "outputs" : fmt::format("outputs[{}]", i);
-      const std::string name = python_text(graph.output_names[i]), stored = python_text("output/" + graph.output_names[i]);
+      const std::string name = python_text(graph.output_names[i]),
+                        stored = python_text("output/" + graph.output_names[i]);
       if (graph.outputs[i]->type.sequence)
-        out += fmt::format("{0}for item, expected in zip({1}, read_list(golden, {2}), strict=True):\n{0}    passed &= compare({3}, item, expected)\n", indent, value, stored, name);
-      else out += fmt::format("{}passed &= compare({}, {}, golden[{}]{})\n", indent, name, value, stored, of_step);
+        out += fmt::format(
+            "{0}for item, expected in zip({1}, read_list(golden, {2}), strict=True):\n{0}    passed &= compare({3}, "
+            "item, expected)\n",
+            indent, value, stored, name);
+      else
+        out += fmt::format("{}passed &= compare({}, {}, golden[{}]{})\n", indent, name, value, stored, of_step);
     }
   }
   return out + "    return 0 if passed else 1\n\n\nif __name__ == \"__main__\":\n    sys.exit(main())\n";

@@ -11,9 +11,12 @@ std::string python_text(std::string_view text) {
   std::string out = "\"";
   for (char c : text) {
     if (c == '"' || c == '\\') out += '\\';
-    if (c == '\n') out += "\\n";
-    else if (static_cast<unsigned char>(c) < 0x20) out += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
-    else out += c;
+    if (c == '\n')
+      out += "\\n";
+    else if (static_cast<unsigned char>(c) < 0x20)
+      out += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+    else
+      out += c;
   }
   return out + "\"";
 }
@@ -33,7 +36,9 @@ std::string real(T value) {
 std::string element(const Tensor& t, int64_t i) {
   switch (t.dtype) {
     case DType::boolean: return t.integer(i) ? "True" : "False";
-    case DType::f16: case DType::bf16: case DType::f32: return real(static_cast<float>(t.number(i)));
+    case DType::f16:
+    case DType::bf16:
+    case DType::f32: return real(static_cast<float>(t.number(i)));
     case DType::f64: return real(t.number(i));
     case DType::u64: return fmt::format("{}", static_cast<uint64_t>(t.integer(i)));
     case DType::c64: {
@@ -46,7 +51,8 @@ std::string element(const Tensor& t, int64_t i) {
     }
     default: break;
   }
-  if (is_small_float(t.dtype)) return fmt::format("{}", static_cast<unsigned>(t.values<uint8_t>()[static_cast<size_t>(i)]));
+  if (is_small_float(t.dtype))
+    return fmt::format("{}", static_cast<unsigned>(t.values<uint8_t>()[static_cast<size_t>(i)]));
   return fmt::format("{}", t.integer(i));
 }
 

@@ -18,9 +18,13 @@ std::string PythonMethod::attribute(const ir::Attr& attr, Param::Kind kind, bool
   });
 }
 
-std::string PythonMethod::list(const std::vector<std::string>& items) const { return fmt::format("[{}]", fmt::join(items, ", ")); }
+std::string PythonMethod::list(const std::vector<std::string>& items) const {
+  return fmt::format("[{}]", fmt::join(items, ", "));
+}
 
-std::string PythonMethod::size_of(const std::string& array, size_t axis) const { return fmt::format("{}.shape[{}]", array, axis); }
+std::string PythonMethod::size_of(const std::string& array, size_t axis) const {
+  return fmt::format("{}.shape[{}]", array, axis);
+}
 
 std::string PythonMethod::binary(char op, const std::string& a, const std::string& b) const {
   switch (op) {
@@ -45,7 +49,8 @@ std::string PythonMethod::call(const ops::Op& op, const ir::Node& node, const st
     if (p.is_operand()) {
       if (i >= operands) continue;
       // Operands that follow an attribute are named.
-      const bool named = !given.empty() && given.back().find("=") != std::string::npos && i > 0 && !op.params[i - 1].is_operand();
+      const bool named =
+          !given.empty() && given.back().find("=") != std::string::npos && i > 0 && !op.params[i - 1].is_operand();
       given.push_back(named ? keyword + "=" + arguments[i] : arguments[i]);
       continue;
     }
@@ -76,7 +81,8 @@ std::vector<std::string> PythonMethod::call_arguments(const Statement& s) {
 void PythonMethod::block_call(const Statement& s) {
   const std::string code = fmt::format("self.{}({})", members_.at(&s), fmt::join(call_arguments(s), ", "));
   std::vector<std::string> names;
-  for (const ir::Value* v : s.results) names.push_back(s.results.size() == 1 ? unique(identifier(s.scope.back())) : name_for(v, v->producer));
+  for (const ir::Value* v : s.results)
+    names.push_back(s.results.size() == 1 ? unique(identifier(s.scope.back())) : name_for(v, v->producer));
   line(fmt::format("{} = {}", fmt::join(names, ", "), code));
   for (size_t i = 0; i < names.size(); ++i) set(s.results[i], names[i]);
 }
@@ -111,7 +117,8 @@ void PythonMethod::branch(const Statement& s) {
     line(r == 0 ? fmt::format("if {}.item():", condition) : "else:");
     Nested nested(*this);
     statements(s.regions.at(r));
-    for (size_t i = 0; i < names.size(); ++i) line(fmt::format("{} = {}", names[i], value(n.regions[r]->outputs.at(i))));
+    for (size_t i = 0; i < names.size(); ++i)
+      line(fmt::format("{} = {}", names[i], value(n.regions[r]->outputs.at(i))));
     if (names.empty() && s.regions[r].empty()) line("pass");
   }
   for (size_t i = 0; i < names.size(); ++i) set(n.outputs[i], names[i]);
@@ -119,7 +126,9 @@ void PythonMethod::branch(const Statement& s) {
 
 namespace {
 
-bool is_true(const ir::Value* v) { return !v || (is_constant(v) && constant_value(v).size() == 1 && constant_value(v).number(0) != 0); }
+bool is_true(const ir::Value* v) {
+  return !v || (is_constant(v) && constant_value(v).size() == 1 && constant_value(v).number(0) != 0);
+}
 
 }  // namespace
 
@@ -129,7 +138,8 @@ void PythonMethod::turn(const Statement& s, const std::string& go) {
   const size_t carried = body.inputs.size() - 1;
   const std::vector<std::string> results = values({body.outputs.begin(), body.outputs.end()});
   if (!go.empty()) line(fmt::format("{} = bool({}.item())", go, results[0]));
-  for (size_t i = carried + 1; i < results.size(); ++i) line(fmt::format("{}.append({})", value(s.node->outputs[i - 1]), results[i]));
+  for (size_t i = carried + 1; i < results.size(); ++i)
+    line(fmt::format("{}.append({})", value(s.node->outputs[i - 1]), results[i]));
   std::vector<std::string> left, right;
   for (size_t i = 0; i < carried; ++i) {
     if (value(body.inputs[1 + i]) == results[1 + i]) continue;
@@ -167,7 +177,8 @@ void PythonMethod::loop(const Statement& s) {
   } else {
     line(index + " = 0");
     const std::string bound = trips.empty() ? "" : fmt::format("{} < {}", index, trips);
-    line(fmt::format("while {}{}{}:", go.empty() ? (bound.empty() ? "True" : "") : go, go.empty() || bound.empty() ? "" : " and ", bound));
+    line(fmt::format("while {}{}{}:", go.empty() ? (bound.empty() ? "True" : "") : go,
+                     go.empty() || bound.empty() ? "" : " and ", bound));
   }
   {
     Nested nested(*this);
@@ -175,8 +186,10 @@ void PythonMethod::loop(const Statement& s) {
     for (size_t i = 0; i < carried; ++i) rebind(body.inputs[1 + i], names[i]);
     statements(s.regions[0]);
     turn(s, go);
-    if (!is_counted) line(index + " += 1");
-    else if (carried == 0 && n.outputs.empty() && s.regions[0].empty()) line("pass");
+    if (!is_counted)
+      line(index + " += 1");
+    else if (carried == 0 && n.outputs.empty() && s.regions[0].empty())
+      line("pass");
   }
   for (size_t i = 0; i < carried; ++i) set(n.outputs[i], names[i]);
   for (size_t i = carried; i < n.outputs.size(); ++i) {
@@ -184,7 +197,8 @@ void PythonMethod::loop(const Statement& s) {
     std::vector<std::string> shape{"0"};
     for (const ir::Dim& d : declared.shape()) shape.push_back(d.is_known() ? std::to_string(d.value()) : "0");
     const std::string name = name_for(n.outputs[i], nullptr);
-    line(fmt::format("{0} = mx.stack({1}) if {1} else mx.zeros([{2}], {3})", name, names[i], fmt::join(shape, ", "), python_mlx_dtype(declared.dtype())));
+    line(fmt::format("{0} = mx.stack({1}) if {1} else mx.zeros([{2}], {3})", name, names[i], fmt::join(shape, ", "),
+                     python_mlx_dtype(declared.dtype())));
     set(n.outputs[i], name);
   }
 }

@@ -23,7 +23,9 @@ class PythonMethod : public MethodWriter {
   std::string absent() const override { return "None"; }
   std::string size_of(const std::string& array, size_t axis) const override;
   std::string binary(char op, const std::string& a, const std::string& b) const override;
-  std::string declare_symbol(const std::string& name, const std::string& source) const override { return name + " = " + source; }
+  std::string declare_symbol(const std::string& name, const std::string& source) const override {
+    return name + " = " + source;
+  }
   const std::string& pattern(const ops::Op& op) const override { return op.python_pattern; }
   std::string call(const ops::Op& op, const ir::Node& node, const std::vector<std::string>& arguments) override;
   void node(const Statement& s) override;

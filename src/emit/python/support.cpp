@@ -99,11 +99,13 @@ std::string ops_py(const std::set<std::string>& functions) {
     require<InternalError>(twin != by_name.end(), "op {} has no Python twin", name);
     open.insert(open.end(), twin->second->needs.begin(), twin->second->needs.end());
   }
-  std::string out = "\"\"\"The operations that model.py is made of, where MLX has no function of the same meaning.\"\"\"\n";
+  std::string out =
+      "\"\"\"The operations that model.py is made of, where MLX has no function of the same meaning.\"\"\"\n";
   std::string body;
   for (const Twin& t : twins())
     if (wanted.count(t.name)) body += "\n\n" + t.text;
-  const bool uses_builtins = body.find("builtins.") != std::string::npos, uses_math = body.find("math.") != std::string::npos;
+  const bool uses_builtins = body.find("builtins.") != std::string::npos,
+             uses_math = body.find("math.") != std::string::npos;
   if (uses_builtins) out += "import builtins\n";
   if (uses_math) out += "import math\n";
   if (uses_builtins || uses_math) out += "\n";

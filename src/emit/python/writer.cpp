@@ -27,18 +27,23 @@ class ModuleWriter {
     std::string out = fmt::format("\"\"\"{}, written by godwit.\"\"\"\n", title(*program_.module));
     out += "from pathlib import Path\n\nimport mlx.core as mx\nimport mlx.nn as nn\n";
     if (!functions_.empty()) out += "\nimport ops\n";
-    out += fmt::format("\nFOLDER = Path(__file__).resolve().parent\nWEIGHTS = FOLDER / {}\n", python_text(options_.weights));
+    out += fmt::format("\nFOLDER = Path(__file__).resolve().parent\nWEIGHTS = FOLDER / {}\n",
+                       python_text(options_.weights));
     if (!layouts_.aliases.empty()) {
       out += "\n# Weights that the file has under other names.\nSTORED_NAMES = {\n";
-      for (const auto& [name, stored] : layouts_.aliases) out += fmt::format("    {}: {},\n", python_text(name), python_text(stored));
+      for (const auto& [name, stored] : layouts_.aliases)
+        out += fmt::format("    {}: {},\n", python_text(name), python_text(stored));
       out += "}\n";
     }
     out += "\n\ndef read_weights(path=WEIGHTS):\n    weights = mx.load(str(path))\n";
     if (has_constants(program_)) out += "    weights.update(mx.load(str(FOLDER / \"constants.safetensors\")))\n";
-    if (!layouts_.aliases.empty()) out += "    for name, stored in STORED_NAMES.items():\n        weights[name] = weights[stored]\n";
+    if (!layouts_.aliases.empty())
+      out += "    for name, stored in STORED_NAMES.items():\n        weights[name] = weights[stored]\n";
     out += "    return weights\n" + blocks_;
-    out += fmt::format("\n\nclass {}(nn.Module):\n    def __init__(self, weights=None):\n        super().__init__()\n", class_);
-    if (!layouts_.model.fields.empty() || !layouts_.model.members.empty()) out += "        weights = weights or read_weights()\n";
+    out += fmt::format("\n\nclass {}(nn.Module):\n    def __init__(self, weights=None):\n        super().__init__()\n",
+                       class_);
+    if (!layouts_.model.fields.empty() || !layouts_.model.members.empty())
+      out += "        weights = weights or read_weights()\n";
     out += constructor(layouts_.model, true);
     for (const std::string& field : states_) out += fmt::format("        self.{} = None\n", field);
     return out + methods_;
@@ -55,16 +60,18 @@ class ModuleWriter {
       return (text.find('{') != std::string::npos ? "f" : "") + python_text(text);
     };
     for (const Field& f : layout.fields)
-      out += fmt::format("        self.{} = weights[{}]  # {}\n", f.name, is_model ? python_text(f.suffix) : "at + " + python_text(f.suffix),
-                         ir::str(f.weight->type));
+      out += fmt::format("        self.{} = weights[{}]  # {}\n", f.name,
+                         is_model ? python_text(f.suffix) : "at + " + python_text(f.suffix), ir::str(f.weight->type));
     for (const Member& m : layout.members) {
       const std::string below = m.path.empty() ? "" : m.path + ".";
       if (m.count == 0) {
         out += fmt::format("        self.{} = {}(weights, {})\n", m.name, m.block->name, quoted(path(below)));
         continue;
       }
-      const std::string range = m.first_index ? fmt::format("{}, {}", m.first_index, m.first_index + m.count) : std::to_string(m.count);
-      out += fmt::format("        self.{} = [{}(weights, {}) for i in range({})]\n", m.name, m.block->name, quoted(path(below) + "{i}."), range);
+      const std::string range =
+          m.first_index ? fmt::format("{}, {}", m.first_index, m.first_index + m.count) : std::to_string(m.count);
+      out += fmt::format("        self.{} = [{}(weights, {}) for i in range({})]\n", m.name, m.block->name,
+                         quoted(path(below) + "{i}."), range);
     }
     return out;
   }
@@ -87,24 +94,28 @@ class ModuleWriter {
     const Layout& layout = layouts_.blocks.at(&block);
     PythonMethod method(program_, block, of_self(layouts_.fields[&block]), layout.member_of, functions_);
     std::vector<std::string> names;
-    for (const ir::Value* v : block.parameters) names.push_back(method.define_parameter(v, parameter_name(v, names.size())));
+    for (const ir::Value* v : block.parameters)
+      names.push_back(method.define_parameter(v, parameter_name(v, names.size())));
     method.statements(block.body);
     method.line(fmt::format("return {}", fmt::join(values_of(method, block.results), ", ")));
     std::vector<std::string> list{"self"};
     list.insert(list.end(), names.begin(), names.end());
     for (size_t i = 0; i < block.symbols.size(); ++i) list.push_back(method.symbol_parameter(i));
     std::string scopes;
-    for (size_t i = 0; i < block.instances.size() && i < 3; ++i) scopes += (i ? ", " : "") + join(block.instances[i].scope);
+    for (size_t i = 0; i < block.instances.size() && i < 3; ++i)
+      scopes += (i ? ", " : "") + join(block.instances[i].scope);
     if (block.instances.size() > 3) scopes += fmt::format(", ... ({} in all)", block.instances.size());
-    blocks_ += fmt::format("\n\nclass {}(nn.Module):\n    # {}\n    def __init__(self, weights, at):\n        super().__init__()\n{}", block.name,
-                           scopes, constructor(layout, false));
+    blocks_ += fmt::format(
+        "\n\nclass {}(nn.Module):\n    # {}\n    def __init__(self, weights, at):\n        super().__init__()\n{}",
+        block.name, scopes, constructor(layout, false));
     blocks_ += fmt::format("\n    def __call__({}):\n", fmt::join(list, ", "));
     if (!block.mixed_shapes) blocks_ += shapes(names, block.parameters, block.results);
     blocks_ += method.text();
   }
 
   static std::string parameter_name(const ir::Value* v, size_t position) {
-    const bool is_word = !v->name.empty() && std::all_of(v->name.begin(), v->name.end(), [](unsigned char c) { return std::isalpha(c) || c == '_'; });
+    const bool is_word = !v->name.empty() && std::all_of(v->name.begin(), v->name.end(),
+                                                         [](unsigned char c) { return std::isalpha(c) || c == '_'; });
     if (is_word) return v->name;
     return position == 0 || !v->producer ? "x" : v->producer->op;
   }
@@ -118,7 +129,8 @@ class ModuleWriter {
   void write_root(const Root& root) {
     const ir::Graph& graph = *root.graph;
     const bool is_main = graph.name == "main";
-    PythonMethod method(program_, *root.block, of_self(layouts_.fields[root.block.get()]), layouts_.model.member_of, functions_);
+    PythonMethod method(program_, *root.block, of_self(layouts_.fields[root.block.get()]), layouts_.model.member_of,
+                        functions_);
     std::vector<std::string> list{"self"}, names;
     for (const ir::Value* v : graph.inputs) {
       names.push_back(method.define_parameter(v, v->name));
@@ -127,9 +139,11 @@ class ModuleWriter {
     std::vector<std::string> kept;
     for (const ir::State& state : graph.states) kept.push_back(read_state(root, state, method));
     method.statements(root.block->body);
-    for (size_t i = 0; i < graph.states.size(); ++i) method.line(fmt::format("{} = {}", kept[i], method.value(graph.states[i].after)));
+    for (size_t i = 0; i < graph.states.size(); ++i)
+      method.line(fmt::format("{} = {}", kept[i], method.value(graph.states[i].after)));
     method.line(fmt::format("return {}", fmt::join(values_of(method, root.block->results), ", ")));
-    methods_ += fmt::format("\n    def {}({}):\n", is_main ? "__call__" : identifier(graph.name), fmt::join(list, ", "));
+    methods_ +=
+        fmt::format("\n    def {}({}):\n", is_main ? "__call__" : identifier(graph.name), fmt::join(list, ", "));
     methods_ += shapes(names, root.block->parameters, root.block->results) + method.text();
     if (kept.empty()) return;
     methods_ += fmt::format("\n    def {}(self):\n", is_main ? "reset" : "reset_" + identifier(graph.name));
@@ -137,7 +151,8 @@ class ModuleWriter {
   }
 
   std::string read_state(const Root& root, const ir::State& state, PythonMethod& method) {
-    const std::string field = identifier(root.graph->name == "main" ? state.name : root.graph->name + "_" + state.name) + "_state";
+    const std::string field =
+        identifier(root.graph->name == "main" ? state.name : root.graph->name + "_" + state.name) + "_state";
     states_.push_back(field);
     const std::string name = method.define_parameter(state.before, state.name);
     std::string initial;

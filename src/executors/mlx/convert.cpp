@@ -34,12 +34,14 @@ mx::array to_mlx(const Tensor& tensor) {
 }
 
 Tensor to_host(const mx::array& array, DType dtype) {
-  require<InternalError>(array.dtype() == ops::mlx_dtype(dtype), "an array of another dtype stands for {}", name(dtype));
+  require<InternalError>(array.dtype() == ops::mlx_dtype(dtype), "an array of another dtype stands for {}",
+                         name(dtype));
   mx::array flat = mx::contiguous(array);
   flat.eval();
   std::vector<int64_t> shape(array.shape().begin(), array.shape().end());
   if (dtype == DType::c128) dtype = DType::c64;
-  return Tensor::of_bytes(dtype, std::move(shape), {reinterpret_cast<const std::byte*>(flat.data<char>()), flat.nbytes()});
+  return Tensor::of_bytes(dtype, std::move(shape),
+                          {reinterpret_cast<const std::byte*>(flat.data<char>()), flat.nbytes()});
 }
 
 }  // namespace godwit::executors

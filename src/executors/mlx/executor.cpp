@@ -59,7 +59,8 @@ Datum upload(const ir::Value& input, const HostValue& value) {
     for (const Tensor& t : value.items) sequence.items.push_back(to_mlx(t));
     return sequence;
   }
-  require<UsageError>(value.items.size() == 1, "input {} expects one tensor, {} are given", input.name, value.items.size());
+  require<UsageError>(value.items.size() == 1, "input {} expects one tensor, {} are given", input.name,
+                      value.items.size());
   return to_mlx(value.items[0]);
 }
 
@@ -98,8 +99,10 @@ std::map<std::string, HostValue> MlxExecutor::run(const std::map<std::string, Ho
   std::vector<Datum> results = call(arguments);
   std::vector<mx::array> all;
   for (const Datum& d : results) {
-    if (const auto* sequence = std::get_if<ops::Sequence>(&d)) all.insert(all.end(), sequence->items.begin(), sequence->items.end());
-    else all.push_back(tensor_of(d));
+    if (const auto* sequence = std::get_if<ops::Sequence>(&d))
+      all.insert(all.end(), sequence->items.begin(), sequence->items.end());
+    else
+      all.push_back(tensor_of(d));
   }
   all.insert(all.end(), states_.begin(), states_.end());
   mx::eval(all);
@@ -110,7 +113,8 @@ std::map<std::string, HostValue> MlxExecutor::run(const std::map<std::string, Ho
 }
 
 std::vector<Datum> MlxExecutor::call(const std::vector<Datum>& inputs) {
-  require<UsageError>(inputs.size() == graph_->inputs.size(), "{} inputs expected, {} given", graph_->inputs.size(), inputs.size());
+  require<UsageError>(inputs.size() == graph_->inputs.size(), "{} inputs expected, {} given", graph_->inputs.size(),
+                      inputs.size());
   ir::Dim::Env env;
   Frame frame{env, nullptr, {}};
   for (size_t i = 0; i < inputs.size(); ++i) {
@@ -143,7 +147,8 @@ void MlxExecutor::run_nodes(const ir::Graph& graph, Frame& frame) {
                            results.size(), node->outputs.size());
     symbols_->bind_outputs(*node, results, frame.env);
     if (observer_) observer_(*node, results);
-    for (size_t i = 0; i < node->outputs.size(); ++i) frame.values.insert_or_assign(node->outputs[i], std::move(results[i]));
+    for (size_t i = 0; i < node->outputs.size(); ++i)
+      frame.values.insert_or_assign(node->outputs[i], std::move(results[i]));
   }
 }
 
@@ -163,7 +168,8 @@ std::vector<Datum> MlxExecutor::run_node(const ir::Node& node, Frame& frame) {
   } catch (const std::exception& e) {
     std::string shapes;
     for (const Datum* d : inputs)
-      shapes += (shapes.empty() ? "" : ", ") + (d && std::holds_alternative<mx::array>(*d) ? describe_array(tensor_of(*d)) : "-");
+      shapes += (shapes.empty() ? "" : ", ") +
+                (d && std::holds_alternative<mx::array>(*d) ? describe_array(tensor_of(*d)) : "-");
     raise<InternalError>("[{}] {}; operands: {}", describe(node), e.what(), shapes);
   }
 }
@@ -195,7 +201,9 @@ std::vector<Datum> MlxExecutor::run_if(const ir::Node& node, Frame& frame) {
 
 std::vector<Datum> MlxExecutor::run_loop(const ir::Node& node, Frame& frame) {
   const ir::Graph& body = *node.regions.at(0);
-  auto operand = [&](size_t i) { return i < node.inputs.size() && node.inputs[i] ? &value_of(node.inputs[i], frame) : nullptr; };
+  auto operand = [&](size_t i) {
+    return i < node.inputs.size() && node.inputs[i] ? &value_of(node.inputs[i], frame) : nullptr;
+  };
   const int64_t trips = operand(0) ? integer(*operand(0)) : INT64_MAX;
   bool go = operand(1) ? truth(*operand(1)) : true;
   const size_t carried_count = body.inputs.size() - 1, scanned_count = body.outputs.size() - 1 - carried_count;
@@ -229,7 +237,8 @@ std::vector<Datum> MlxExecutor::run_bind(const ir::Node& node, Frame& frame) {
   flat = mx::contiguous(flat);
   flat.eval();
   const auto& symbols = std::get<std::vector<std::string>>(*node.find("symbols"));
-  require<UsageError>(flat.size() == symbols.size(), "[{}] {} integers expected, {} found", describe(node), symbols.size(), flat.size());
+  require<UsageError>(flat.size() == symbols.size(), "[{}] {} integers expected, {} found", describe(node),
+                      symbols.size(), flat.size());
   for (size_t i = 0; i < symbols.size(); ++i) frame.env[symbols[i]] = flat.data<int64_t>()[i];
   return {};
 }

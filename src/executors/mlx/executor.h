@@ -22,8 +22,8 @@ struct HostValue {
   bool is_sequence = false;
 };
 
-mlx::core::array to_mlx(const Tensor& tensor);                  // copies; sub-byte and float8 types as bytes
-Tensor to_host(const mlx::core::array& array, DType dtype);     // evaluates; dtype is the IR's
+mlx::core::array to_mlx(const Tensor& tensor);               // copies; sub-byte and float8 types as bytes
+Tensor to_host(const mlx::core::array& array, DType dtype);  // evaluates; dtype is the IR's
 
 class MlxExecutor {
  public:

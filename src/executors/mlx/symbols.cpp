@@ -53,7 +53,8 @@ void SymbolTable::bind_input(const ir::Value& input, const ops::Datum& datum, ir
   const mx::array* a = array_of(datum);
   if (!a || !input.type.shape) return;
   const ir::Shape& shape = *input.type.shape;
-  require<UsageError>(a->ndim() == shape.size(), "input {} expects {}, given {}", input.name, ir::str(input.type), describe_array(*a));
+  require<UsageError>(a->ndim() == shape.size(), "input {} expects {}, given {}", input.name, ir::str(input.type),
+                      describe_array(*a));
   for (size_t i = 0; i < shape.size(); ++i) {
     auto symbol = shape[i].as_symbol();
     if (!symbol) continue;
@@ -71,15 +72,16 @@ void SymbolTable::rebind_input(const ir::Value& input, const ops::Datum& datum, 
     if (auto symbol = (*input.type.shape)[i].as_symbol()) env[*symbol] = a->shape(static_cast<int>(i));
 }
 
-void SymbolTable::check_inputs(const ir::Graph& graph, const std::vector<ops::Datum>& inputs, const ir::Dim::Env& env) const {
+void SymbolTable::check_inputs(const ir::Graph& graph, const std::vector<ops::Datum>& inputs,
+                               const ir::Dim::Env& env) const {
   for (size_t i = 0; i < inputs.size(); ++i) {
     const ir::Value& input = *graph.inputs[i];
     const mx::array* a = array_of(inputs[i]);
     if (!a || !input.type.shape) continue;
     for (size_t axis = 0; axis < a->ndim(); ++axis) {
       auto expected = (*input.type.shape)[axis].try_eval(env);
-      require<UsageError>(!expected || *expected == a->shape(static_cast<int>(axis)), "input {} expects {}, given {}", input.name,
-                          ir::str(input.type), describe_array(*a));
+      require<UsageError>(!expected || *expected == a->shape(static_cast<int>(axis)), "input {} expects {}, given {}",
+                          input.name, ir::str(input.type), describe_array(*a));
     }
   }
 }
@@ -98,7 +100,8 @@ void SymbolTable::bind_outputs(const ir::Node& node, const std::vector<ops::Datu
       const ir::Dim& d = (*type.shape)[axis];
       fits = !d.is_known() || d.value() == a->shape(static_cast<int>(axis));
     }
-    require<InternalError>(fits, "[{}] result {} is {}, inferred was {}", describe(node), i, describe_array(*a), ir::str(type));
+    require<InternalError>(fits, "[{}] result {} is {}, inferred was {}", describe(node), i, describe_array(*a),
+                           ir::str(type));
   }
 }
 

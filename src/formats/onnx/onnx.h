@@ -21,8 +21,8 @@ namespace godwit::onnx {
 
 struct NamedTensor {
   std::string name;
-  Tensor tensor;                      // dtype `text`: only the shape counts
-  std::vector<std::string> strings;   // elements of a text tensor
+  Tensor tensor;                     // dtype `text`: only the shape counts
+  std::vector<std::string> strings;  // elements of a text tensor
 };
 
 struct Dimension {
@@ -33,9 +33,9 @@ struct Dimension {
 struct ValueType {
   enum class Kind : uint8_t { none, tensor, sequence, optional, map, sparse, opaque };
   Kind kind = Kind::none;
-  std::optional<DType> dtype;                    // tensor, sparse
-  std::optional<std::vector<Dimension>> shape;   // unset: unknown rank
-  std::shared_ptr<const ValueType> element;      // sequence, optional
+  std::optional<DType> dtype;                   // tensor, sparse
+  std::optional<std::vector<Dimension>> shape;  // unset: unknown rank
+  std::shared_ptr<const ValueType> element;     // sequence, optional
 };
 
 struct ValueInfo {
@@ -47,8 +47,21 @@ struct Graph;
 
 struct Attribute {
   enum class Type : int32_t {
-    undefined = 0, real = 1, integer = 2, text = 3, tensor = 4, graph = 5, reals = 6, integers = 7, texts = 8, tensors = 9,
-    graphs = 10, sparse_tensor = 11, sparse_tensors = 12, type_proto = 13, type_protos = 14,
+    undefined = 0,
+    real = 1,
+    integer = 2,
+    text = 3,
+    tensor = 4,
+    graph = 5,
+    reals = 6,
+    integers = 7,
+    texts = 8,
+    tensors = 9,
+    graphs = 10,
+    sparse_tensor = 11,
+    sparse_tensors = 12,
+    type_proto = 13,
+    type_protos = 14,
   };
   std::string name, reference;  // reference: the function's attribute that gives the value
   Type type = Type::undefined;
@@ -83,7 +96,7 @@ using Opsets = std::map<std::string, int64_t, std::less<>>;  // "ai.onnx" is kep
 struct Function {
   std::string name, domain, overload;
   std::vector<std::string> inputs, outputs;
-  std::vector<std::string> attributes;   // without a default
+  std::vector<std::string> attributes;  // without a default
   std::vector<Attribute> defaults;
   std::vector<Node> nodes;
   Opsets opsets;

@@ -16,8 +16,10 @@ void Reader::check_depth(int depth, std::string_view what) const {
 std::pair<std::string, std::string> read_entry(Bytes bytes) {
   std::pair<std::string, std::string> out;
   for (Wire w(bytes, "StringStringEntryProto"); w.next();) {
-    if (w.field() == 1) out.first = w.string();
-    else if (w.field() == 2) out.second = w.string();
+    if (w.field() == 1)
+      out.first = w.string();
+    else if (w.field() == 2)
+      out.second = w.string();
   }
   return out;
 }
@@ -29,8 +31,10 @@ std::string domain_name(std::string_view domain) { return domain == "ai.onnx" ? 
 Dimension read_dimension(Bytes bytes) {
   Dimension out;
   for (Wire w(bytes, "Dimension"); w.next();) {
-    if (w.field() == 1) out.value = w.integer();
-    else if (w.field() == 2) out.param = w.string();
+    if (w.field() == 1)
+      out.value = w.integer();
+    else if (w.field() == 2)
+      out.param = w.string();
   }
   return out;
 }
@@ -78,8 +82,10 @@ ValueInfo Reader::value_info(Bytes bytes) {
   count();
   ValueInfo out;
   for (Wire w(bytes, "ValueInfoProto"); w.next();) {
-    if (w.field() == 1) out.name = w.string();
-    else if (w.field() == 2) out.type = type(w.bytes(), 0);
+    if (w.field() == 1)
+      out.name = w.string();
+    else if (w.field() == 2)
+      out.type = type(w.bytes(), 0);
   }
   return out;
 }
@@ -104,9 +110,7 @@ Attribute Reader::attribute(Bytes bytes, int depth) {
       case 14: a.value_type = std::make_shared<ValueType>(type(w.bytes(), 0)), note(Type::type_proto); break;
       case 20: a.type = static_cast<Type>(w.varint()); break;
       case 21: a.reference = w.string(); break;
-      case 22:
-        a.tensor = std::make_shared<NamedTensor>(sparse_tensor(w.bytes())), note(Type::sparse_tensor);
-        break;
+      case 22: a.tensor = std::make_shared<NamedTensor>(sparse_tensor(w.bytes())), note(Type::sparse_tensor); break;
       default: break;
     }
   }
@@ -156,8 +160,10 @@ void Reader::opset(Bytes bytes, Opsets& opsets) {
   std::string domain;
   int64_t version = 0;
   for (Wire w(bytes, "OperatorSetIdProto"); w.next();) {
-    if (w.field() == 1) domain = domain_name(w.text());
-    else if (w.field() == 2) version = w.integer();
+    if (w.field() == 1)
+      domain = domain_name(w.text());
+    else if (w.field() == 2)
+      version = w.integer();
   }
   opsets[domain] = version;
 }
@@ -222,9 +228,12 @@ std::vector<NamedTensor> read_sequence(Bytes bytes) {
   Reader reader(nullptr, {});
   std::vector<NamedTensor> out;
   for (Wire w(bytes, "SequenceProto"); w.next();) {
-    if (w.field() == 3) out.push_back(reader.tensor(w.bytes()));
-    else if (w.field() == 4) out.push_back(reader.sparse_tensor(w.bytes()));
-    else if (w.field() > 4) w.fail("sequences of sequences are not supported");
+    if (w.field() == 3)
+      out.push_back(reader.tensor(w.bytes()));
+    else if (w.field() == 4)
+      out.push_back(reader.sparse_tensor(w.bytes()));
+    else if (w.field() > 4)
+      w.fail("sequences of sequences are not supported");
   }
   return out;
 }

@@ -13,10 +13,10 @@
 namespace godwit::onnx {
 
 struct Limits {
-  static constexpr int depth = 64;                            // graphs within graphs, types within types
-  static constexpr int64_t messages = 4'000'000;              // parsed messages and names of one file
+  static constexpr int depth = 64;                // graphs within graphs, types within types
+  static constexpr int64_t messages = 4'000'000;  // parsed messages and names of one file
   static constexpr int64_t rank = 64;
-  static constexpr int64_t dense_bytes = int64_t{1} << 28;    // a sparse tensor, expanded
+  static constexpr int64_t dense_bytes = int64_t{1} << 28;  // a sparse tensor, expanded
 };
 
 class Reader {

@@ -86,7 +86,8 @@ Tensor of_typed_fields(DType dtype, const Fields& f, int64_t size, const std::st
     case DType::f64: check(f.doubles.size(), n); return Tensor::of(dtype, f.dims, f.doubles);
     case DType::c128: check(f.doubles.size(), 2 * n); return Tensor::of(dtype, f.dims, f.doubles);
     case DType::i64: check(f.int64s.size(), n); return Tensor::of(dtype, f.dims, f.int64s);
-    case DType::u32: case DType::u64: check(f.uint64s.size(), n); return of_integers(dtype, f.dims, f.uint64s);
+    case DType::u32:
+    case DType::u64: check(f.uint64s.size(), n); return of_integers(dtype, f.dims, f.uint64s);
     default: break;
   }
   if (bits(dtype) < 8) {
@@ -126,10 +127,10 @@ uint64_t parse_number(const std::string& text, const std::string& name) {
 
 std::optional<DType> dtype_of(int64_t number) {
   static constexpr DType table[] = {
-      DType::f32,  DType::u8,   DType::i8,       DType::u16,        DType::i16,    DType::i32,        DType::i64,
-      DType::text, DType::boolean, DType::f16,   DType::f64,        DType::u32,    DType::u64,        DType::c64,
-      DType::c128, DType::bf16, DType::f8e4m3fn, DType::f8e4m3fnuz, DType::f8e5m2, DType::f8e5m2fnuz, DType::u4,
-      DType::i4,   DType::f4e2m1, DType::f8e8m0, DType::u2,         DType::i2,     DType::f6e2m3,     DType::f6e3m2};
+      DType::f32,  DType::u8,      DType::i8,       DType::u16,        DType::i16,    DType::i32,        DType::i64,
+      DType::text, DType::boolean, DType::f16,      DType::f64,        DType::u32,    DType::u64,        DType::c64,
+      DType::c128, DType::bf16,    DType::f8e4m3fn, DType::f8e4m3fnuz, DType::f8e5m2, DType::f8e5m2fnuz, DType::u4,
+      DType::i4,   DType::f4e2m1,  DType::f8e8m0,   DType::u2,         DType::i2,     DType::f6e2m3,     DType::f6e3m2};
   if (number < 1 || number > static_cast<int64_t>(std::size(table))) return std::nullopt;
   return table[number - 1];
 }
@@ -137,15 +138,16 @@ std::optional<DType> dtype_of(int64_t number) {
 Bytes Reader::external(const std::string& file, uint64_t offset, std::optional<uint64_t> length,
                        const std::string& tensor, std::shared_ptr<const void>& owner) {
   namespace fs = std::filesystem;
-  require<FileError>(!folder_.empty(), "[onnx] tensor {} lies in the file '{}', and there is no folder to look in", tensor,
-                     file);
+  require<FileError>(!folder_.empty(), "[onnx] tensor {} lies in the file '{}', and there is no folder to look in",
+                     tensor, file);
   auto found = files_.find(file);
   if (found == files_.end()) {
     const fs::path relative(file);
     bool escapes = file.empty() || file.find('\0') != std::string::npos || relative.is_absolute();
     for (const fs::path& part : relative) escapes = escapes || part == "..";
     std::error_code error;
-    const fs::path root = fs::weakly_canonical(folder_, error), target = fs::weakly_canonical(folder_ / relative, error);
+    const fs::path root = fs::weakly_canonical(folder_, error),
+                   target = fs::weakly_canonical(folder_ / relative, error);
     auto [mismatch, rest] = std::mismatch(root.begin(), root.end(), target.begin(), target.end());
     require<FileError>(!escapes && !error && mismatch == root.end(),
                        "[onnx] tensor {}: external data '{}' leaves the model's folder", tensor, file.substr(0, 200));
@@ -188,8 +190,8 @@ NamedTensor Reader::tensor(Bytes bytes) {
   require<FileError>(f.dims.size() <= Limits::rank, "[onnx] tensor {} has {} dimensions", out.name, f.dims.size());
   const int64_t size = checked_size(f.dims);
   if (*dtype == DType::text) {
-    require<FileError>(static_cast<int64_t>(f.strings.size()) == size, "[onnx] tensor {} has {} strings for {} elements",
-                       out.name, f.strings.size(), size);
+    require<FileError>(static_cast<int64_t>(f.strings.size()) == size,
+                       "[onnx] tensor {} has {} strings for {} elements", out.name, f.strings.size(), size);
     out.tensor.dtype = DType::text;
     out.tensor.shape = f.dims;
     out.strings = std::move(f.strings);
@@ -199,8 +201,10 @@ NamedTensor Reader::tensor(Bytes bytes) {
   std::shared_ptr<const void> owner = owner_;
   if (f.is_external) {
     std::optional<uint64_t> length;
-    if (f.external.contains("length")) length = parse_number(f.external["length"], out.name);
-    else length = stored;
+    if (f.external.contains("length"))
+      length = parse_number(f.external["length"], out.name);
+    else
+      length = stored;
     const uint64_t offset = f.external.contains("offset") ? parse_number(f.external["offset"], out.name) : 0;
     f.raw = external(f.external["location"], offset, length, out.name, owner);
   }
@@ -235,13 +239,15 @@ NamedTensor Reader::sparse_tensor(Bytes bytes) {
   const Tensor& at = indices.tensor;
   const bool linear = at.shape.size() == 1 && at.shape[0] == count;
   const bool coordinates = at.shape.size() == 2 && at.shape[0] == count && at.shape[1] == rank;
-  require<FileError>(values.tensor.shape.size() == 1 && (count == 0 || (at.dtype == DType::i64 && (linear || coordinates))),
-                     "[onnx] sparse tensor {} has indices {} for {} values", name, describe(at), count);
+  require<FileError>(
+      values.tensor.shape.size() == 1 && (count == 0 || (at.dtype == DType::i64 && (linear || coordinates))),
+      "[onnx] sparse tensor {} has indices {} for {} values", name, describe(at), count);
   NamedTensor out{name, Tensor::zeros(values.tensor.dtype, dims), {}};
   for (int64_t i = 0; i < count; ++i) {
     int64_t place = 0;
     for (int64_t axis = 0; axis < (linear ? 1 : rank); ++axis) {
-      const int64_t k = at.integer(linear ? i : i * rank + axis), limit = linear ? size : dims[static_cast<size_t>(axis)];
+      const int64_t k = at.integer(linear ? i : i * rank + axis),
+                    limit = linear ? size : dims[static_cast<size_t>(axis)];
       require<FileError>(k >= 0 && k < limit, "[onnx] sparse tensor {} has an index out of range", name);
       place = linear ? k : place * limit + k;
     }

@@ -21,10 +21,10 @@ class Wire {
   bool next();
   uint32_t field() const { return field_; }
 
-  uint64_t varint();          // wire type 0
+  uint64_t varint();  // wire type 0
   int64_t integer() { return static_cast<int64_t>(varint()); }
-  float real();               // wire type 5
-  Bytes bytes();              // wire type 2, without a copy
+  float real();   // wire type 5
+  Bytes bytes();  // wire type 2, without a copy
   std::string_view text();
   std::string string() { return std::string(text()); }
 

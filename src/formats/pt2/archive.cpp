@@ -21,9 +21,10 @@ std::optional<Tensor> tensor_in(const ZipArchive::Bytes& bytes, const TensorMeta
   }
   Tensor t;
   t.dtype = *meta.dtype;
-  const bool known = std::all_of(meta.sizes.begin(), meta.sizes.end(), [](const SymInt& s) { return s.expression.empty(); }) &&
-                     std::all_of(meta.strides.begin(), meta.strides.end(), [](const SymInt& s) { return s.expression.empty(); }) &&
-                     meta.storage_offset.expression.empty() && meta.sizes.size() == meta.strides.size() && meta.layout == 7;
+  const bool known =
+      std::all_of(meta.sizes.begin(), meta.sizes.end(), [](const SymInt& s) { return s.expression.empty(); }) &&
+      std::all_of(meta.strides.begin(), meta.strides.end(), [](const SymInt& s) { return s.expression.empty(); }) &&
+      meta.storage_offset.expression.empty() && meta.sizes.size() == meta.strides.size() && meta.layout == 7;
   if (!known) {
     reason = "the payload's description is not a plain strided tensor";
     return std::nullopt;
@@ -46,7 +47,8 @@ std::optional<Tensor> tensor_in(const ZipArchive::Bytes& bytes, const TensorMeta
   }
   // An expanded tensor may be far larger than its payload: what it takes when it is copied out is bounded.
   if (count > 0 && static_cast<__int128>(count) * item > static_cast<__int128>(bytes.data.size()) * 4096 + (1 << 20)) {
-    reason = fmt::format("the payload has {} bytes, the tensor {} repeats them too often", bytes.data.size(), describe(t));
+    reason =
+        fmt::format("the payload has {} bytes, the tensor {} repeats them too often", bytes.data.size(), describe(t));
     return std::nullopt;
   }
   t.owner = bytes.owner;
@@ -107,7 +109,8 @@ class Loader {
     const std::string entry = base + program + "_" + folder + "_config.json";
     if (!zip_.find(entry)) {
       require<FileError>(!zip_.find(base + program + ".pt"),
-                         "{}: {} are pickled (written by an older PyTorch); save the program again with a newer one", zip_.name(), folder);
+                         "{}: {} are pickled (written by an older PyTorch); save the program again with a newer one",
+                         zip_.name(), folder);
       return;
     }
     const std::string place = where(entry);
@@ -117,7 +120,8 @@ class Loader {
     for (const auto& [name, value] : config.object()) payload(Place(value, config, name), base, name, out);
   }
 
-  void payload(const Place& at, const std::string& folder, const std::string& name, std::map<std::string, Tensor>& out) {
+  void payload(const Place& at, const std::string& folder, const std::string& name,
+               std::map<std::string, Tensor>& out) {
     // Two programs of one archive may name the same weight.
     if (out.count(name)) return;
     if (!at["use_pickle"].is_null() && at["use_pickle"].flag()) {
@@ -132,8 +136,10 @@ class Loader {
     if (!zip_.find(entry)) at.fail("the archive has no entry {}", entry);
     std::string reason;
     auto tensor = tensor_in(zip_.read(entry), read_tensor_meta(at["tensor_meta"]), reason);
-    if (tensor) out.emplace(name, std::move(*tensor));
-    else out_.unreadable[name] = reason;
+    if (tensor)
+      out.emplace(name, std::move(*tensor));
+    else
+      out_.unreadable[name] = reason;
   }
 
   const ZipArchive& zip_;
@@ -161,7 +167,8 @@ bool looks_like_pt2(const std::filesystem::path& path) {
   if (!ZipArchive::looks_like_zip(file->bytes())) return false;
   try {
     ZipArchive zip = ZipArchive::of(file->bytes(), file, path.string());
-    return zip.find(zip.root() + "/archive_format") && zip.read(zip.root() + "/archive_format", 1024).text().starts_with("pt2");
+    return zip.find(zip.root() + "/archive_format") &&
+           zip.read(zip.root() + "/archive_format", 1024).text().starts_with("pt2");
   } catch (const FileError&) {
     return false;
   }

@@ -71,8 +71,10 @@ std::vector<std::string> keys_of(const Place& node, size_t children) {
   if (context.size() == 2 && context[0].is_array() && context[1].is_array()) context = Json(context[0]);
   std::vector<std::string> keys;
   for (const Json& key : context) {
-    if (key.is_string()) keys.push_back(key.get<std::string>());
-    else if (key.is_number_integer()) keys.push_back(std::to_string(key.get<int64_t>()));
+    if (key.is_string())
+      keys.push_back(key.get<std::string>());
+    else if (key.is_number_integer())
+      keys.push_back(std::to_string(key.get<int64_t>()));
   }
   return keys.size() == children ? keys : std::vector<std::string>{};
 }
@@ -93,7 +95,8 @@ void leaves(const Place& node, const Leaf& at, bool is_root, int depth, std::vec
   for (size_t i = 0; i < children.size(); ++i) {
     std::string part = keys.empty() ? std::to_string(i) : keys[i];
     std::string prefix = is_root ? (keys.empty() ? "output" : "") : at.name;
-    leaves(children.at(i), {prefix.empty() ? part : prefix + "_" + part, at.has_key || !keys.empty()}, false, depth + 1, found);
+    leaves(children.at(i), {prefix.empty() ? part : prefix + "_" + part, at.has_key || !keys.empty()}, false, depth + 1,
+           found);
   }
 }
 
@@ -102,7 +105,8 @@ void leaves(const Place& node, const Leaf& at, bool is_root, int depth, std::vec
 std::vector<std::string> read_output_names(const Place& module, const std::vector<bool>& is_none) {
   std::vector<Leaf> found;
   Place calls = module["module_call_graph"];
-  if (!calls.is_null() && calls.size() > 0 && calls.at(0).has("signature") && calls.at(0)["signature"].has("out_spec")) {
+  if (!calls.is_null() && calls.size() > 0 && calls.at(0).has("signature") &&
+      calls.at(0)["signature"].has("out_spec")) {
     static const std::string where = "out_spec";
     Place calling = calls.at(0);
     Json spec = Json::parse(calling["signature"]["out_spec"].text(), nullptr, false);

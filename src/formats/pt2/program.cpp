@@ -21,7 +21,8 @@ class Reader {
     at["outputs"].each([&](const Place& p) { g.outputs.push_back(argument(p)); });
     at["nodes"].each([&](const Place& p) { g.nodes.push_back(node(p)); });
     Place tensors = at["tensor_values"];
-    for (const auto& [name, value] : tensors.object()) g.tensor_values[name] = read_tensor_meta(Place(value, tensors, name));
+    for (const auto& [name, value] : tensors.object())
+      g.tensor_values[name] = read_tensor_meta(Place(value, tensors, name));
     Place ints = at["sym_int_values"];
     if (!ints.is_null())
       for (const auto& [name, value] : ints.object()) g.sym_int_values[name] = sym_int(Place(value, ints, name));
@@ -35,7 +36,8 @@ class Reader {
     Place expression = at["as_expr"];
     SymInt s;
     s.expression = expression["expr_str"].text();
-    if (s.expression.empty() || s.expression.size() > 20000) expression.fail("an expression of {} characters", s.expression.size());
+    if (s.expression.empty() || s.expression.size() > 20000)
+      expression.fail("an expression of {} characters", s.expression.size());
     return s;
   }
 
@@ -163,7 +165,8 @@ class Reader {
     std::string path = trace.substr(start, end - start);
     size_t digits = line + 7, stop = trace.find_first_not_of("0123456789", digits);
     size_t slash = path.find_last_of("/\\");
-    return path.substr(slash == std::string::npos ? 0 : slash + 1) + ":" + trace.substr(digits, stop == std::string::npos ? stop : stop - digits);
+    return path.substr(slash == std::string::npos ? 0 : slash + 1) + ":" +
+           trace.substr(digits, stop == std::string::npos ? stop : stop - digits);
   }
 
   // "key,path,class" joined by ';': the path of the last entry.

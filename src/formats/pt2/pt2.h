@@ -28,15 +28,29 @@ struct TensorMeta {
   int64_t dtype_code = 0;      // the file's own number
   std::vector<SymInt> sizes, strides;
   SymInt storage_offset;
-  int64_t layout = 7;          // 7: strided
+  int64_t layout = 7;  // 7: strided
 };
 
 struct Graph;
 
 struct Argument {
   enum class Kind : uint8_t {
-    none, tensor, symbol,  // symbol: a named int, bool or float of the graph
-    integer, real, flag, text, complex, scalar_type, memory_format, layout, device, list, graph, op, custom_object,
+    none,
+    tensor,
+    symbol,  // symbol: a named int, bool or float of the graph
+    integer,
+    real,
+    flag,
+    text,
+    complex,
+    scalar_type,
+    memory_format,
+    layout,
+    device,
+    list,
+    graph,
+    op,
+    custom_object,
   };
   Kind kind = Kind::none;
   std::string name;           // tensor, symbol, text, device ("cpu"), op, custom_object
@@ -57,8 +71,8 @@ struct Node {
   std::string name;    // may be empty (old files)
   std::vector<NamedArgument> inputs;
   std::vector<Argument> outputs;
-  std::string place;   // "model.py:41", from the stack trace
-  std::string scope;   // "encoder.layers.0", from the module stack
+  std::string place;  // "model.py:41", from the stack trace
+  std::string scope;  // "encoder.layers.0", from the module stack
 };
 
 struct Graph {
@@ -74,25 +88,34 @@ struct InputSpec {
   std::string name;    // placeholder
   std::string target;  // FQN of the parameter, buffer or constant
   bool persistent = true;
-  Argument value;      // constant_input: what the program was specialised on
+  Argument value;  // constant_input: what the program was specialised on
 };
 
 struct OutputSpec {
-  enum class Kind : uint8_t { user_output, loss_output, buffer_mutation, parameter_mutation, user_input_mutation, token, gradient };
+  enum class Kind : uint8_t {
+    user_output,
+    loss_output,
+    buffer_mutation,
+    parameter_mutation,
+    user_input_mutation,
+    token,
+    gradient
+  };
   Kind kind = Kind::user_output;
   Argument value;
   std::string target;  // FQN or placeholder that is mutated
 };
 
 struct Program {
-  std::string name;           // "model"
+  std::string name;  // "model"
   std::string torch_version;
   int64_t schema_minor = 0;
   Graph graph;
   std::vector<InputSpec> inputs;    // parallel to graph.inputs
   std::vector<OutputSpec> outputs;  // parallel to graph.outputs
-  std::vector<std::string> output_names;  // of the user outputs, from the tree of results: "output", "output_0", "logits"
-  size_t node_count = 0;            // nested graphs included
+  std::vector<std::string>
+      output_names;       // of the user outputs, from the tree of results: "output", "output_0", "logits"
+  size_t node_count = 0;  // nested graphs included
 };
 
 struct Archive {

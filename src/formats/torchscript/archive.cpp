@@ -173,7 +173,8 @@ const Archive::Places& Archive::places(const std::string& path) const {
   try {
     const auto tree = pickle::read(zip_.read(debug).data, is_allowed, debug);
     const auto& parts = tree.root->items;
-    if (parts.size() < 3 || !parts[0]->is(Kind::text) || parts[0]->text != "FORMAT_WITH_STRING_TABLE") return it->second;
+    if (parts.size() < 3 || !parts[0]->is(Kind::text) || parts[0]->text != "FORMAT_WITH_STRING_TABLE")
+      return it->second;
     for (const Node* range : parts[2]->items) {
       if (range->items.size() < 2 || !range->items[0]->is(Kind::integer)) continue;
       for (const Node* part : range->items) {

@@ -19,7 +19,7 @@ namespace godwit::formats::torchscript {
 
 struct Definition {
   const File* file = nullptr;
-  const Class* type = nullptr;          // one of the two
+  const Class* type = nullptr;  // one of the two
   const Function* function = nullptr;
 };
 

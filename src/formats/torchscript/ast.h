@@ -11,13 +11,17 @@ namespace godwit::formats::torchscript {
 
 struct Expr {
   enum class Kind : uint8_t {
-    name, number, text,  // `text` holds the spelling; numbers with their sign, texts with their quotes
-    attribute,           // items[0].text
-    subscript,           // items[0][items[1...]]
-    paren,               // (items[0])
-    list, tuple, dict,   // dict: key, value, key, value
-    bare_tuple,          // a, b without parentheses
-    call,                // items[0](items[1...]), names[i] != "" for keyword arguments
+    name,
+    number,
+    text,       // `text` holds the spelling; numbers with their sign, texts with their quotes
+    attribute,  // items[0].text
+    subscript,  // items[0][items[1...]]
+    paren,      // (items[0])
+    list,
+    tuple,
+    dict,        // dict: key, value, key, value
+    bare_tuple,  // a, b without parentheses
+    call,        // items[0](items[1...]), names[i] != "" for keyword arguments
   };
   Kind kind = Kind::name;
   bool trailing_comma = false;
@@ -44,12 +48,16 @@ struct Function {
 
 struct Stmt {
   enum class Kind : uint8_t {
-    assign,      // targets = value; a trailing comma on the targets unpacks one tuple
-    annotated,   // targets[0] : type = value
-    expression, return_value, pass,
-    if_else,     // value, body, orelse
-    for_range,   // targets[0] in range(value)
-    while_loop, with, function,
+    assign,     // targets = value; a trailing comma on the targets unpacks one tuple
+    annotated,  // targets[0] : type = value
+    expression,
+    return_value,
+    pass,
+    if_else,    // value, body, orelse
+    for_range,  // targets[0] in range(value)
+    while_loop,
+    with,
+    function,
   };
   Kind kind = Kind::pass;
   bool trailing_comma = false;

@@ -29,9 +29,7 @@ class Lexer {
   }
 
  private:
-  [[noreturn]] void fail(const char* why) const {
-    raise<FileError>("{}:{}: {}", path_, line_of(source_, at_), why);
-  }
+  [[noreturn]] void fail(const char* why) const { raise<FileError>("{}:{}: {}", path_, line_of(source_, at_), why); }
   char peek(size_t ahead = 0) const { return at_ + ahead < source_.size() ? source_[at_ + ahead] : '\0'; }
   void add(Token::Kind kind, size_t size) {
     tokens_.push_back({kind, source_.substr(at_, size), static_cast<uint32_t>(at_)});
@@ -87,7 +85,9 @@ class Lexer {
   }
   size_t number_size() const {
     size_t n = 0;
-    auto digits = [&] { while (std::isdigit(static_cast<unsigned char>(peek(n)))) ++n; };
+    auto digits = [&] {
+      while (std::isdigit(static_cast<unsigned char>(peek(n)))) ++n;
+    };
     digits();
     if (peek(n) == '.') ++n, digits();
     if ((peek(n) == 'e' || peek(n) == 'E')) {
@@ -100,17 +100,23 @@ class Lexer {
   }
   size_t text_size(char quote) const {
     for (size_t n = 1; at_ + n < source_.size(); ++n) {
-      if (peek(n) == '\\') ++n;
-      else if (peek(n) == quote) return n + 1;
-      else if (peek(n) == '\n') break;
+      if (peek(n) == '\\')
+        ++n;
+      else if (peek(n) == quote)
+        return n + 1;
+      else if (peek(n) == '\n')
+        break;
     }
     fail("a text has no end");
   }
   void symbol(char c) {
     if (c == '-' && peek(1) == '>') return add(Token::Kind::symbol, 2);
-    if (std::string_view("([{").find(c) != std::string_view::npos) ++depth_;
-    else if (std::string_view(")]}").find(c) != std::string_view::npos) depth_ -= depth_ > 0;
-    else if (std::string_view(":,.=+-").find(c) == std::string_view::npos) fail("unexpected character");
+    if (std::string_view("([{").find(c) != std::string_view::npos)
+      ++depth_;
+    else if (std::string_view(")]}").find(c) != std::string_view::npos)
+      depth_ -= depth_ > 0;
+    else if (std::string_view(":,.=+-").find(c) == std::string_view::npos)
+      fail("unexpected character");
     add(Token::Kind::symbol, 1);
   }
 
@@ -163,7 +169,8 @@ std::string unescape(std::string_view literal) {
 }
 
 int line_of(std::string_view source, size_t offset) {
-  return 1 + static_cast<int>(std::count(source.begin(), source.begin() + static_cast<ptrdiff_t>(std::min(offset, source.size())), '\n'));
+  return 1 + static_cast<int>(std::count(
+                 source.begin(), source.begin() + static_cast<ptrdiff_t>(std::min(offset, source.size())), '\n'));
 }
 
 }  // namespace godwit::formats::torchscript

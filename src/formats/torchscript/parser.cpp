@@ -17,9 +17,12 @@ class Parser {
     File out;
     out.path = path_;
     while (peek().kind != Token::Kind::end) {
-      if (peek().text == "class") out.items.push_back({std::make_unique<Class>(class_definition()), nullptr});
-      else if (peek().text == "def") out.items.push_back({nullptr, std::make_unique<Function>(function())});
-      else fail("expected a class or a function");
+      if (peek().text == "class")
+        out.items.push_back({std::make_unique<Class>(class_definition()), nullptr});
+      else if (peek().text == "def")
+        out.items.push_back({nullptr, std::make_unique<Function>(function())});
+      else
+        fail("expected a class or a function");
     }
     return out;
   }
@@ -175,7 +178,8 @@ class Parser {
     e.names.emplace_back();
     expect("(");
     while (!is(")")) {
-      const bool keyword = peek().kind == Token::Kind::name && peek(1).kind == Token::Kind::symbol && peek(1).text == "=";
+      const bool keyword =
+          peek().kind == Token::Kind::name && peek(1).kind == Token::Kind::symbol && peek(1).text == "=";
       e.names.emplace_back();
       if (keyword) {
         e.names.back() = name();
@@ -205,7 +209,8 @@ class Parser {
   Stmt statement() {
     Stmt s;
     s.offset = peek().offset;
-    const bool is_word = peek().kind == Token::Kind::name && !(peek(1).kind == Token::Kind::symbol && peek(1).text == "=");
+    const bool is_word =
+        peek().kind == Token::Kind::name && !(peek(1).kind == Token::Kind::symbol && peek(1).text == "=");
     if (is_word) {
       const auto word = peek().text;
       if (word == "return") return returned(std::move(s));

@@ -7,7 +7,9 @@ class Printer {
  public:
   void expr(const Expr& e) {
     switch (e.kind) {
-      case Expr::Kind::name: case Expr::Kind::number: case Expr::Kind::text: out_ += e.text; return;
+      case Expr::Kind::name:
+      case Expr::Kind::number:
+      case Expr::Kind::text: out_ += e.text; return;
       case Expr::Kind::attribute:
         expr(e.items[0]);
         out_ += "." + e.text;
@@ -16,7 +18,8 @@ class Printer {
         expr(e.items[0]);
         items(e, 1, "[", "]");
         return;
-      case Expr::Kind::paren: case Expr::Kind::tuple: items(e, 0, "(", ")"); return;
+      case Expr::Kind::paren:
+      case Expr::Kind::tuple: items(e, 0, "(", ")"); return;
       case Expr::Kind::list: items(e, 0, "[", "]"); return;
       case Expr::Kind::bare_tuple: items(e, 0, "", ""); return;
       case Expr::Kind::dict: dict(e); return;
@@ -29,8 +32,10 @@ class Printer {
 
   void file(const File& f) {
     for (const auto& item : f.items) {
-      if (item.type) class_definition(*item.type);
-      else function(*item.function);
+      if (item.type)
+        class_definition(*item.type);
+      else
+        function(*item.function);
     }
   }
   std::string take() { return std::move(out_); }
@@ -84,7 +89,8 @@ class Printer {
         expr(*s.value);
         out_ += "\n";
         return;
-      case Stmt::Kind::annotated: case Stmt::Kind::assign: assignment(s); return;
+      case Stmt::Kind::annotated:
+      case Stmt::Kind::assign: assignment(s); return;
       case Stmt::Kind::if_else:
         head("if ", s);
         block(s.body);

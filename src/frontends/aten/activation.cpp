@@ -55,7 +55,8 @@ Values prelu(Context& c) {
 }
 
 Values elu(Context& c) {
-  ir::Attrs attrs = {{"alpha", c.real("alpha")}, {"scale", c.real("scale", 1.0)}, {"input_scale", c.real("input_scale", 1.0)}};
+  ir::Attrs attrs = {
+      {"alpha", c.real("alpha")}, {"scale", c.real("scale", 1.0)}, {"input_scale", c.real("input_scale", 1.0)}};
   return {c.result(c.op("elu", {c.tensor("self")}, attrs))};
 }
 
@@ -87,7 +88,6 @@ Translator shrink(bool soft) {
   };
 }
 
-
 Values rrelu(Context& c) {
   if (c.flag("training")) c.unsupported("random slopes (training mode) are not supported");
   return {c.result(c.op("leaky_relu", {c.tensor("self")}, {{"slope", (c.real("lower") + c.real("upper")) / 2}}))};
@@ -108,7 +108,8 @@ Values dropout(Context& c) {
 Values native_dropout(Context& c) {
   ir::Value* x = c.tensor("input");
   if (c.is_none("train") || c.flag("train")) c.unsupported("dropout in training mode gives a random mask");
-  ir::Value* ones = c.op("full", {c.scalar(c.expected(1) ? c.expected(1)->dtype : DType::boolean, 1)}, {{"shape", x->shape()}});
+  ir::Value* ones =
+      c.op("full", {c.scalar(c.expected(1) ? c.expected(1)->dtype : DType::boolean, 1)}, {{"shape", x->shape()}});
   return {c.ref("input"), c.result(ones)};
 }
 
@@ -124,29 +125,38 @@ Rows activation_rows() {
       {"silu", unary("silu")},
       {"mish", unary("mish")},
       {"log_sigmoid", unary("log_sigmoid")},
-      {"log_sigmoid_forward", [](Context& c) -> Values {
+      {"log_sigmoid_forward",
+       [](Context& c) -> Values {
          ir::Value* x = c.tensor("self");
          return {c.result(c.op("log_sigmoid", {x})), c.result(c.op("copy", {x}))};
        }},
       {"hardswish", unary("hard_swish")},
       {"hardsigmoid", unary("hard_sigmoid", {{"alpha", 1.0 / 6.0}, {"beta", 0.5}})},
-      {"leaky_relu", [](Context& c) -> Values {
+      {"leaky_relu",
+       [](Context& c) -> Values {
          return {c.result(c.op("leaky_relu", {c.tensor("self")}, {{"slope", c.real("negative_slope")}}))};
        }},
       {"prelu", prelu},
-      {"_prelu_kernel", [](Context& c) -> Values { return {c.result(c.op("prelu", {c.tensor("self"), c.tensor("weight")}))}; }},
+      {"_prelu_kernel",
+       [](Context& c) -> Values {
+         return {c.result(c.op("prelu", {c.tensor("self"), c.tensor("weight")}))};
+       }},
       {"rrelu", rrelu},
       {"elu", elu},
       {"celu", celu},
       {"selu", selu},
-      {"gelu", [](Context& c) -> Values {
+      {"gelu",
+       [](Context& c) -> Values {
          std::string kind = c.has("approximate") ? c.text("approximate") : "none";
          return {c.result(c.op("gelu", {c.tensor("self")}, {{"approximate", kind}}))};
        }},
-      {"softplus", [](Context& c) -> Values {
-         return {c.result(c.op("softplus", {c.tensor("self")}, {{"beta", c.real("beta")}, {"threshold", c.real("threshold")}}))};
+      {"softplus",
+       [](Context& c) -> Values {
+         return {c.result(
+             c.op("softplus", {c.tensor("self")}, {{"beta", c.real("beta")}, {"threshold", c.real("threshold")}}))};
        }},
-      {"glu", [](Context& c) -> Values {
+      {"glu",
+       [](Context& c) -> Values {
          ir::Value* x = c.tensor("self");
          return {c.result(c.op("glu", {x}, {{"axis", c.axis("dim", x->rank())}}))};
        }},

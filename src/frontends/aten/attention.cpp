@@ -32,9 +32,12 @@ ir::Value* attend(Context& c, ir::Value* q, ir::Value* k, ir::Value* v, ir::Valu
   if (shape.size() < 2) c.fail("the query is {}", ir::str(q->type));
   const ir::Dim& depth = shape.back();
   double scale = 0;
-  if (c.has("scale")) scale = c.real("scale");
-  else if (depth.is_known()) scale = 1.0 / std::sqrt(static_cast<double>(depth.value()));
-  else c.unsupported("the head size must be known, it is {}", depth.str());
+  if (c.has("scale"))
+    scale = c.real("scale");
+  else if (depth.is_known())
+    scale = 1.0 / std::sqrt(static_cast<double>(depth.value()));
+  else
+    c.unsupported("the head size must be known, it is {}", depth.str());
   if (mask) mask = mask_of(c, mask, shape, k->shape().at(k->shape().size() - 2));
   ir::Value *q4 = four_axes(c, q), *k4 = four_axes(c, k), *v4 = four_axes(c, v);
   ir::Value* y = c.op("attention", {q4, k4, v4, mask}, {{"scale", scale}, {"causal", causal}});
@@ -71,7 +74,8 @@ ir::Value* score_logsumexp(Context& c, ir::Value* q, ir::Value* k) {
 // The CPU kernel as decompositions leave it: result and logsumexp.
 Values flash_attention_cpu(Context& c) {
   ir::Value *q = c.tensor("query"), *k = c.tensor("key"), *v = c.tensor("value");
-  return {c.result(attend(c, q, k, v, c.tensor_or_null("attn_mask"), c.flag("is_causal"))), c.result(score_logsumexp(c, q, k))};
+  return {c.result(attend(c, q, k, v, c.tensor_or_null("attn_mask"), c.flag("is_causal"))),
+          c.result(score_logsumexp(c, q, k))};
 }
 
 // GPU kernels: only the result is modelled; the others serve the backward pass.

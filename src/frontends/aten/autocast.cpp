@@ -8,6 +8,7 @@
 namespace godwit::frontends::aten {
 namespace {
 
+// clang-format off
 const std::set<std::string_view> lower_precision = {
     "conv1d", "conv2d", "conv3d", "bmm", "mm", "linalg_vecdot", "baddbmm", "addmm", "addbmm", "linear",
     "_convolution", "matmul", "conv_tbc", "mkldnn_rnn_layer", "conv_transpose1d", "conv_transpose2d",
@@ -28,6 +29,8 @@ const std::set<std::string_view> full_precision = {
     "linalg_householder_product", "linalg_tensorinv", "linalg_tensorsolve", "fake_quantize_per_tensor_affine",
     "upsample_nearest3d", "upsample_trilinear3d", "upsample_linear1d", "replication_pad3d",
 };
+
+// clang-format on
 
 const std::set<std::string_view> widest = {"stack", "cat", "index_copy"};
 
@@ -63,7 +66,8 @@ void autocast_arguments(Session& session, const Schema& schema, Values& argument
   if (!to) return;
   for_each_tensor(arguments, [&](Value& v) {
     TensorRef t = *v.get<TensorRef>();
-    if (is_float(t.dtype()) && t.dtype() != DType::f64 && t.dtype() != *to) v = session.tensor(session.builder.cast(t.read(), *to));
+    if (is_float(t.dtype()) && t.dtype() != DType::f64 && t.dtype() != *to)
+      v = session.tensor(session.builder.cast(t.read(), *to));
   });
 }
 

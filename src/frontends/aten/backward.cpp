@@ -8,11 +8,13 @@ namespace godwit::frontends::aten {
 namespace {
 
 // The averaging of one axis as a matrix (outputs, inputs).
-Tensor window_matrix(int64_t outputs, int64_t inputs, const std::function<std::tuple<int64_t, int64_t, double>(int64_t)>& window) {
+Tensor window_matrix(int64_t outputs, int64_t inputs,
+                     const std::function<std::tuple<int64_t, int64_t, double>(int64_t)>& window) {
   std::vector<float> m(static_cast<size_t>(outputs * inputs), 0.0f);
   for (int64_t o = 0; o < outputs; ++o) {
     auto [first, last, count] = window(o);
-    for (int64_t i = std::max<int64_t>(first, 0); i < std::min(last, inputs); ++i) m[static_cast<size_t>(o * inputs + i)] = static_cast<float>(1.0 / count);
+    for (int64_t i = std::max<int64_t>(first, 0); i < std::min(last, inputs); ++i)
+      m[static_cast<size_t>(o * inputs + i)] = static_cast<float>(1.0 / count);
   }
   return Tensor::of(DType::f32, {outputs, inputs}, m);
 }
@@ -49,7 +51,8 @@ Values avg_pool2d_backward(Context& c) {
   const bool with_padding = c.flag("count_include_pad");
   const double divisor = c.has("divisor_override") ? c.real("divisor_override") : 0;
   auto matrix = [&](size_t axis) {
-    const int64_t n = known(c, x->shape().at(x->shape().size() - 2 + axis)), out = known(c, grad->shape().at(grad->shape().size() - 2 + axis));
+    const int64_t n = known(c, x->shape().at(x->shape().size() - 2 + axis)),
+                  out = known(c, grad->shape().at(grad->shape().size() - 2 + axis));
     return window_matrix(out, n, [=](int64_t o) {
       int64_t first = o * stride[axis] - padding[axis], last = std::min(first + kernel[axis], n + padding[axis]);
       double count = static_cast<double>(last - first);
@@ -69,11 +72,13 @@ Values max_pool2d_backward(Context& c) {
     return c.b.reshape(v, shape);
   };
   ir::Value* zeros = flat(c.op("full", {c.scalar_like(grad, 0)}, {{"shape", x->shape()}}));
-  ir::Value* y = c.op("scatter", {zeros, flat(at), flat(grad)}, {{"axis", zeros->rank() - 1}, {"reduction", std::string("add")}});
+  ir::Value* y =
+      c.op("scatter", {zeros, flat(at), flat(grad)}, {{"axis", zeros->rank() - 1}, {"reduction", std::string("add")}});
   return {c.result(c.b.reshape(y, x->shape()))};
 }
 
-// --- convolution ------------------------------------------------------------------------------------------------------
+// --- convolution
+// ------------------------------------------------------------------------------------------------------
 struct ConvFrame {
   ir::Dims stride, padding, dilation;
   int64_t groups;
@@ -86,16 +91,21 @@ ir::Value* swapped(Context& c, ir::Value* v) {  // axes 0 and 1
 }
 
 ir::Value* channels(Context& c, ir::Value* v, int64_t group, const ir::Dim& count) {
-  return c.op("slice", {v}, {{"axes", ir::Dims{1}}, {"starts", ir::Dims{count * ir::Dim(group)}}, {"stops", ir::Dims{count * ir::Dim(group + 1)}}});
+  return c.op("slice", {v},
+              {{"axes", ir::Dims{1}},
+               {"starts", ir::Dims{count * ir::Dim(group)}},
+               {"stops", ir::Dims{count * ir::Dim(group + 1)}}});
 }
 
 // Correlates `image` (N, C, ...) with `kernel` (N, O, ...) over batch and space: (O, C/groups, k...). Where a stride
 // left trailing pixels unused the result is longer than the kernel and is cut.
-ir::Value* weight_gradient(Context& c, ir::Value* image, ir::Value* kernel, const ConvFrame& f, const ir::Shape& weight) {
+ir::Value* weight_gradient(Context& c, ir::Value* image, ir::Value* kernel, const ConvFrame& f,
+                           const ir::Shape& weight) {
   std::vector<ir::Value*> parts;
   const ir::Dim in = floordiv(image->shape()[1], f.groups), out = floordiv(kernel->shape()[1], f.groups);
   ir::Dims axes, zeros, size;
-  for (size_t i = 2; i < weight.size(); ++i) axes.push_back(static_cast<int64_t>(i)), zeros.push_back(0), size.push_back(weight[i]);
+  for (size_t i = 2; i < weight.size(); ++i)
+    axes.push_back(static_cast<int64_t>(i)), zeros.push_back(0), size.push_back(weight[i]);
   for (int64_t g = 0; g < f.groups; ++g) {
     ir::Value* y = c.op("conv", {swapped(c, channels(c, image, g, in)), swapped(c, channels(c, kernel, g, out))},
                         {{"stride", f.dilation}, {"low", f.padding}, {"high", f.padding}, {"dilation", f.stride}});
@@ -108,11 +118,17 @@ ir::Value* weight_gradient(Context& c, ir::Value* image, ir::Value* kernel, cons
 ir::Value* input_gradient(Context& c, ir::Value* grad, ir::Value* weight, const ConvFrame& f, const ir::Shape& input) {
   ir::Dims extra;
   for (size_t i = 0; i < f.stride.size(); ++i) {
-    const ir::Dim reach = (grad->shape()[i + 2] - ir::Dim(1)) * f.stride[i] - f.padding[i] * ir::Dim(2) + f.dilation[i] * (weight->shape()[i + 2] - ir::Dim(1)) + ir::Dim(1);
+    const ir::Dim reach = (grad->shape()[i + 2] - ir::Dim(1)) * f.stride[i] - f.padding[i] * ir::Dim(2) +
+                          f.dilation[i] * (weight->shape()[i + 2] - ir::Dim(1)) + ir::Dim(1);
     extra.push_back(input[i + 2] - reach);
   }
-  return c.op("conv_transpose", {grad, weight}, {{"stride", f.stride}, {"low", f.padding}, {"high", f.padding}, {"output_padding", extra},
-                                                 {"dilation", f.dilation}, {"groups", f.groups}});
+  return c.op("conv_transpose", {grad, weight},
+              {{"stride", f.stride},
+               {"low", f.padding},
+               {"high", f.padding},
+               {"output_padding", extra},
+               {"dilation", f.dilation},
+               {"groups", f.groups}});
 }
 
 Values convolution_backward(Context& c) {
@@ -123,10 +139,14 @@ Values convolution_backward(Context& c) {
   const bool transposed = c.flag("transposed");
   Values out(3);
   if (wanted.at(0)) {
-    ir::Attrs attrs = {{"stride", f.stride}, {"low", f.padding}, {"high", f.padding}, {"dilation", f.dilation}, {"groups", f.groups}};
-    out[0] = c.result(transposed ? c.op("conv", {grad, weight}, attrs) : input_gradient(c, grad, weight, f, x->shape()));
+    ir::Attrs attrs = {
+        {"stride", f.stride}, {"low", f.padding}, {"high", f.padding}, {"dilation", f.dilation}, {"groups", f.groups}};
+    out[0] =
+        c.result(transposed ? c.op("conv", {grad, weight}, attrs) : input_gradient(c, grad, weight, f, x->shape()));
   }
-  if (wanted.at(1)) out[1] = c.result(transposed ? weight_gradient(c, grad, x, f, weight->shape()) : weight_gradient(c, x, grad, f, weight->shape()));
+  if (wanted.at(1))
+    out[1] = c.result(transposed ? weight_gradient(c, grad, x, f, weight->shape())
+                                 : weight_gradient(c, x, grad, f, weight->shape()));
   if (wanted.at(2)) {
     ir::Dims axes = {0};
     for (int64_t i = 2; i < grad->rank(); ++i) axes.push_back(i);
@@ -135,7 +155,8 @@ Values convolution_backward(Context& c) {
   return out;
 }
 
-// --- normalisation: dx = rstd * (g - mean(g) - xhat * mean(g * xhat)) over the normalised part ------------------------
+// --- normalisation: dx = rstd * (g - mean(g) - xhat * mean(g * xhat)) over the normalised part
+// ------------------------
 ir::Value* normalised_gradient(Context& c, ir::Value* g, ir::Value* xhat, ir::Value* rstd, const ir::Dims& axes) {
   auto mean = [&](ir::Value* v) { return c.op("mean", {v}, {{"axes", axes}, {"keepdims", true}}); };
   ir::Value* centred = c.op("subtract", {g, mean(g)});
@@ -173,16 +194,20 @@ Values group_norm_backward(Context& c) {
   Values out(3);
   if (wanted.at(0)) {
     ir::Value* scaled = g;
-    if (c.has("weight")) scaled = c.op("multiply", {g, c.b.reshape(c.tensor("weight"), {1, groups, floordiv(channels, groups), 1})});
+    if (c.has("weight"))
+      scaled = c.op("multiply", {g, c.b.reshape(c.tensor("weight"), {1, groups, floordiv(channels, groups), 1})});
     out[0] = c.result(c.b.reshape(normalised_gradient(c, scaled, xhat, rstd, {2, 3}), x->shape()));
   }
-  auto by_channel = [&](ir::Value* v) { return c.result(c.b.reshape(c.op("sum", {v}, {{"axes", ir::Dims{0, 3}}}), {channels})); };
+  auto by_channel = [&](ir::Value* v) {
+    return c.result(c.b.reshape(c.op("sum", {v}, {{"axes", ir::Dims{0, 3}}}), {channels}));
+  };
   if (wanted.at(1)) out[1] = by_channel(c.op("multiply", {g, xhat}));
   if (wanted.at(2)) out[2] = by_channel(g);
   return out;
 }
 
-// --- embeddings -------------------------------------------------------------------------------------------------------
+// --- embeddings
+// -------------------------------------------------------------------------------------------------------
 ir::Value* flat(Context& c, ir::Value* v) { return c.b.reshape(v, {ir::product(v->shape())}); }
 
 ir::Value* counted(Context& c, ir::Value* at, const ir::Dim& count, DType dtype) {
@@ -208,21 +233,28 @@ Values embedding_dense_backward(Context& c) {
 
 // Bags of rows of a table: sum (0), mean (1) or max (2) of the rows that each bag lists.
 Values embedding_bag(Context& c) {
-  ir::Value *weight = c.tensor("weight"), *at = c.cast(c.tensor("indices"), DType::i64), *offsets = c.cast(c.tensor("offsets"), DType::i64);
+  ir::Value *weight = c.tensor("weight"), *at = c.cast(c.tensor("indices"), DType::i64),
+            *offsets = c.cast(c.tensor("offsets"), DType::i64);
   const int64_t mode = c.number("mode");
   const bool last = c.flag("include_last_offset");
-  const ir::Dim bags = offsets->shape().at(0) - ir::Dim(last ? 1 : 0), count = at->shape().at(0), width = weight->shape().back();
-  ir::Value* starts = last ? c.op("slice", {offsets}, {{"axes", ir::Dims{0}}, {"starts", ir::Dims{0}}, {"stops", ir::Dims{bags}}}) : offsets;
+  const ir::Dim bags = offsets->shape().at(0) - ir::Dim(last ? 1 : 0), count = at->shape().at(0),
+                width = weight->shape().back();
+  ir::Value* starts =
+      last ? c.op("slice", {offsets}, {{"axes", ir::Dims{0}}, {"starts", ir::Dims{0}}, {"stops", ir::Dims{bags}}})
+           : offsets;
   ir::Value* places = c.op("arange", {}, {{"start", 0}, {"count", count}, {"dtype", DType::i64}});
-  ir::Value* bag = c.op("subtract", {c.op("searchsorted", {starts, places}, {{"right", true}}), c.scalar(DType::i64, 1)});
+  ir::Value* bag =
+      c.op("subtract", {c.op("searchsorted", {starts, places}, {{"right", true}}), c.scalar(DType::i64, 1)});
   ir::Value* rows = c.op("take", {weight, at}, {{"axis", 0}});
-  if (c.has("per_sample_weights")) rows = c.op("multiply", {rows, c.b.reshape(c.tensor("per_sample_weights"), {count, 1})});
+  if (c.has("per_sample_weights"))
+    rows = c.op("multiply", {rows, c.b.reshape(c.tensor("per_sample_weights"), {count, 1})});
   ir::Value* skipped = c.op("equal", {at, c.scalar(DType::i64, c.real("padding_idx"))});
   const double neutral = mode == 2 ? -INFINITY : 0;
   rows = c.op("where", {c.b.reshape(skipped, {count, 1}), c.scalar_like(rows, neutral), rows});
   ir::Value* base = c.op("full", {c.scalar_like(rows, neutral)}, {{"shape", ir::Dims{bags, width}}});
   ir::Value* column = c.op("broadcast", {c.b.reshape(bag, {count, 1})}, {{"shape", ir::Dims{count, width}}});
-  ir::Value* y = c.op("scatter", {base, column, rows}, {{"axis", 0}, {"reduction", std::string(mode == 2 ? "max" : "add")}});
+  ir::Value* y =
+      c.op("scatter", {base, column, rows}, {{"axis", 0}, {"reduction", std::string(mode == 2 ? "max" : "add")}});
   ir::Value* zeros = c.op("full", {c.scalar(DType::i64, 0)}, {{"shape", ir::Dims{bags}}});
   ir::Value* used = c.cast(c.op("logical_not", {skipped}), DType::i64);
   ir::Value* sizes = c.op("scatter", {zeros, bag, used}, {{"axis", 0}, {"reduction", std::string("add")}});
@@ -245,7 +277,9 @@ Values embedding_bag(Context& c) {
   }
   // Which row gave the maximum, element by element.
   ir::Value* winner = c.op("equal", {rows, c.op("take", {y, bag}, {{"axis", 0}})});
-  ir::Value* source = c.op("where", {winner, c.op("broadcast", {c.b.reshape(at, {count, 1})}, {{"shape", ir::Dims{count, width}}}), c.scalar(DType::i64, -1)});
+  ir::Value* source =
+      c.op("where", {winner, c.op("broadcast", {c.b.reshape(at, {count, 1})}, {{"shape", ir::Dims{count, width}}}),
+                     c.scalar(DType::i64, -1)});
   ir::Value* none = c.op("full", {c.scalar(DType::i64, -1)}, {{"shape", ir::Dims{bags, width}}});
   ir::Value* which = c.op("scatter", {none, column, source}, {{"axis", 0}, {"reduction", std::string("max")}});
   out.push_back(c.result(c.op("maximum", {which, c.scalar(DType::i64, 0)})));

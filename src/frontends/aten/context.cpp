@@ -89,7 +89,8 @@ ir::Dim to_dim(const Context& c, const Value& v, std::string_view name) {
   if (auto* d = v.get<ir::Dim>()) return *d;
   if (auto* f = v.get<bool>()) return *f ? 1 : 0;
   if (auto* r = v.get<double>(); r && *r == std::floor(*r) && std::fabs(*r) < 9e15) return static_cast<int64_t>(*r);
-  if (auto* t = v.get<TensorRef>(); t && (is_integer(t->dtype()) || t->dtype() == DType::boolean)) return c.b.read_one(t->read());
+  if (auto* t = v.get<TensorRef>(); t && (is_integer(t->dtype()) || t->dtype() == DType::boolean))
+    return c.b.read_one(t->read());
   if (auto* run = v.get<RunNumber>()) return c.b.read_one(c.b.cast(run->value, DType::i64));
   c.fail("argument {} is a {}, an int is expected", name, describe(v));
 }
@@ -110,9 +111,11 @@ double Context::real(std::string_view name) const {
   if (auto* d = v.get<ir::Dim>(); d && d->is_known()) return static_cast<double>(d->value());
   if (auto* f = v.get<bool>()) return *f ? 1 : 0;
   if (auto* t = v.get<TensorRef>())
-    if (const Tensor* constant = ops::constant_of(b.module(), t->read()); constant && constant->size() == 1 && !is_complex(constant->dtype))
+    if (const Tensor* constant = ops::constant_of(b.module(), t->read());
+        constant && constant->size() == 1 && !is_complex(constant->dtype))
       return constant->number(0);
-  if (v.is_none() || v.is<std::string>() || v.items()) fail("argument {} is a {}, a float is expected", name, describe(v));
+  if (v.is_none() || v.is<std::string>() || v.items())
+    fail("argument {} is a {}, a float is expected", name, describe(v));
   unsupported("argument {} must be a known number, it is a {}", name, describe(v));
 }
 
@@ -158,9 +161,12 @@ std::vector<double> Context::reals(std::string_view name) const {
   std::vector<double> out;
   if (const Values* items = get(name).items()) {
     for (const Value& v : *items) {
-      if (auto* d = v.get<double>()) out.push_back(*d);
-      else if (auto* n = v.get<ir::Dim>(); n && n->is_known()) out.push_back(static_cast<double>(n->value()));
-      else unsupported("argument {} holds a {}", name, describe(v));
+      if (auto* d = v.get<double>())
+        out.push_back(*d);
+      else if (auto* n = v.get<ir::Dim>(); n && n->is_known())
+        out.push_back(static_cast<double>(n->value()));
+      else
+        unsupported("argument {} holds a {}", name, describe(v));
     }
   } else if (has(name)) {
     out.push_back(real(name));
@@ -202,8 +208,10 @@ std::vector<int64_t> Context::axes_or_all(std::string_view name, int64_t rank) c
 DType Context::result_type(const std::vector<Value>& values) const {
   Promotion promotion;
   for (const Value& v : values) {
-    if (auto* t = v.get<TensorRef>()) promotion.add_tensor(t->dtype(), t->rank() > 0);
-    else if (v.is_number()) promotion.add_number(number_type(v));
+    if (auto* t = v.get<TensorRef>())
+      promotion.add_tensor(t->dtype(), t->rank() > 0);
+    else if (v.is_number())
+      promotion.add_number(number_type(v));
   }
   return promotion.result();
 }

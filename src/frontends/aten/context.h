@@ -51,7 +51,7 @@ class Context {
   const Value& get(std::string_view name) const;
   bool has(std::string_view name) const { return !get(name).is_none(); }
   bool is_none(std::string_view name) const { return get(name).is_none(); }
-  TensorRef ref(std::string_view name) const;                  // a tensor
+  TensorRef ref(std::string_view name) const;  // a tensor
   // What a tensor holds; a number becomes a 0-d constant of its default dtype.
   ir::Value* tensor(std::string_view name) const;
   ir::Value* tensor_or_null(std::string_view name) const;
@@ -60,11 +60,11 @@ class Context {
   std::vector<ir::Value*> tensors(std::string_view name) const;  // a list; items that are None give null
   ir::Dim integer(std::string_view name) const;
   ir::Dim integer(std::string_view name, const ir::Dim& fallback) const { return has(name) ? integer(name) : fallback; }
-  int64_t number(std::string_view name) const;                 // an integer that must be known
+  int64_t number(std::string_view name) const;  // an integer that must be known
   int64_t number(std::string_view name, int64_t fallback) const { return has(name) ? number(name) : fallback; }
   double real(std::string_view name) const;
   double real(std::string_view name, double fallback) const { return has(name) ? real(name) : fallback; }
-  bool flag(std::string_view name) const;                      // None reads as false
+  bool flag(std::string_view name) const;  // None reads as false
   const std::string& text(std::string_view name) const;
   ir::Dims dims(std::string_view name, size_t count = 0) const;  // count > 0: a single item stands for all
   std::vector<int64_t> numbers(std::string_view name, size_t count = 0) const;

@@ -33,7 +33,8 @@ Padding padding_of(Context& c, ir::Value* weight, const ir::Dims& dilation) {
 Values batched(Context& c, ir::Value* x, size_t spatial, const std::function<ir::Value*(ir::Value*)>& compute) {
   const bool missing = x->rank() == static_cast<int64_t>(spatial) + 1;
   if (missing) x = c.op("expand_dims", {x}, {{"axes", ir::Dims{0}}});
-  if (x->rank() != static_cast<int64_t>(spatial) + 2) c.fail("input {} for a convolution over {} axes", ir::str(x->type), spatial);
+  if (x->rank() != static_cast<int64_t>(spatial) + 2)
+    c.fail("input {} for a convolution over {} axes", ir::str(x->type), spatial);
   ir::Value* y = compute(x);
   return {c.result(missing ? c.op("squeeze", {y}, {{"axes", ir::Dims{0}}}) : y)};
 }
@@ -47,8 +48,10 @@ Values forward(Context& c, bool transposed) {
   const ir::Dim groups = c.integer("groups", 1);
   const Padding p = padding_of(c, weight, dilation);
   return batched(c, c.tensor("input"), n, [&](ir::Value* x) {
-    ir::Attrs attrs = {{"stride", stride}, {"low", p.low}, {"high", p.high}, {"dilation", dilation}, {"groups", groups}};
-    if (transposed) attrs["output_padding"] = c.has("output_padding") ? c.dims("output_padding", n) : ir::Dims(n, ir::Dim(0));
+    ir::Attrs attrs = {
+        {"stride", stride}, {"low", p.low}, {"high", p.high}, {"dilation", dilation}, {"groups", groups}};
+    if (transposed)
+      attrs["output_padding"] = c.has("output_padding") ? c.dims("output_padding", n) : ir::Dims(n, ir::Dim(0));
     return c.op(transposed ? "conv_transpose" : "conv", {x, weight, bias}, std::move(attrs));
   });
 }
@@ -56,11 +59,16 @@ Values forward(Context& c, bool transposed) {
 Values deform_conv2d(Context& c) {
   auto pair = [&](const char* a, const char* b) { return ir::Dims{c.integer(a), c.integer(b)}; };
   const ir::Dims pad = pair("pad_h", "pad_w");
-  ir::Attrs attrs = {{"stride", pair("stride_h", "stride_w")}, {"low", pad}, {"high", pad},
-                     {"dilation", pair("dilation_h", "dilation_w")}, {"groups", c.integer("groups")},
+  ir::Attrs attrs = {{"stride", pair("stride_h", "stride_w")},
+                     {"low", pad},
+                     {"high", pad},
+                     {"dilation", pair("dilation_h", "dilation_w")},
+                     {"groups", c.integer("groups")},
                      {"offset_groups", c.integer("offset_groups")}};
   ir::Value* mask = c.flag("use_mask") ? c.tensor("mask") : nullptr;
-  return {c.result(c.op("deform_conv", {c.tensor("input"), c.tensor("offset"), c.tensor("weight"), mask, c.tensor("bias")}, std::move(attrs)))};
+  return {
+      c.result(c.op("deform_conv", {c.tensor("input"), c.tensor("offset"), c.tensor("weight"), mask, c.tensor("bias")},
+                    std::move(attrs)))};
 }
 
 // Sliding blocks as columns: (N, C, H, W) -> (N, C*kh*kw, L), by one shifted slice for each place of the kernel.
@@ -79,8 +87,10 @@ Values im2col(Context& c) {
   for (int64_t i = 0; i < k[0]; ++i)
     for (int64_t j = 0; j < k[1]; ++j) {
       const ir::Dims from = {dilation[0] * ir::Dim(i), dilation[1] * ir::Dim(j)};
-      const ir::Dims to = {from[0] + stride[0] * (out[0] - ir::Dim(1)) + ir::Dim(1), from[1] + stride[1] * (out[1] - ir::Dim(1)) + ir::Dim(1)};
-      ir::Value* part = c.op("slice", {x}, {{"axes", ir::Dims{2, 3}}, {"starts", from}, {"stops", to}, {"steps", stride}});
+      const ir::Dims to = {from[0] + stride[0] * (out[0] - ir::Dim(1)) + ir::Dim(1),
+                           from[1] + stride[1] * (out[1] - ir::Dim(1)) + ir::Dim(1)};
+      ir::Value* part =
+          c.op("slice", {x}, {{"axes", ir::Dims{2, 3}}, {"starts", from}, {"stops", to}, {"steps", stride}});
       columns.push_back(c.op("expand_dims", {part}, {{"axes", ir::Dims{2}}}));
     }
   ir::Value* all = columns.size() == 1 ? columns[0] : c.op("concat", columns, {{"axis", 2}});
@@ -93,8 +103,12 @@ Values col2im(Context& c) {
   ir::Value* x = c.tensor("self");
   const bool missing = x->rank() == 2;
   if (missing) x = c.op("expand_dims", {x}, {{"axes", ir::Dims{0}}});
-  ir::Attrs attrs = {{"output_size", c.dims("output_size", 2)}, {"kernel", c.dims("kernel_size", 2)}, {"stride", c.dims("stride", 2)},
-                     {"low", pad}, {"high", pad}, {"dilation", c.dims("dilation", 2)}};
+  ir::Attrs attrs = {{"output_size", c.dims("output_size", 2)},
+                     {"kernel", c.dims("kernel_size", 2)},
+                     {"stride", c.dims("stride", 2)},
+                     {"low", pad},
+                     {"high", pad},
+                     {"dilation", c.dims("dilation", 2)}};
   ir::Value* y = c.op("fold", {x}, std::move(attrs));
   return {c.result(missing ? c.op("squeeze", {y}, {{"axes", ir::Dims{0}}}) : y)};
 }

@@ -19,7 +19,9 @@ ir::Value* filled(Context& c, ir::Value* value, const ir::Dims& shape) {
 }
 
 Translator factory(double value) {  // zeros, ones, empty
-  return [value](Context& c) -> Values { return {c.result(filled(c, c.scalar(dtype_or(c, DType::f32), value), c.dims("size")))}; };
+  return [value](Context& c) -> Values {
+    return {c.result(filled(c, c.scalar(dtype_or(c, DType::f32), value), c.dims("size")))};
+  };
 }
 
 Translator factory_like(double value) {  // zeros_like, new_zeros ...
@@ -80,11 +82,14 @@ Values arange(Context& c) {
     ir::Dim count = by.value() > 0 ? ceildiv(last - first, by) : ceildiv(first - last, ir::Dim(-by.value()));
     if (count.is_known() && count.value() < 0) c.fail("the range is empty in the wrong direction");
     const bool plain = is_integer(d);
-    ir::Value* y = c.op("arange", {}, {{"start", first}, {"step", by}, {"count", count}, {"dtype", plain ? d : DType::i64}});
+    ir::Value* y =
+        c.op("arange", {}, {{"start", first}, {"step", by}, {"count", count}, {"dtype", plain ? d : DType::i64}});
     return {c.result(c.cast(y, d))};
   }
   if (c.get("start").is<RunNumber>() || c.get("end").is<RunNumber>() || step.is<RunNumber>()) {
-    auto limit = [&](std::string_view name, double fallback) { return c.has(name) ? c.tensor_as(name, d) : c.scalar(d, fallback); };
+    auto limit = [&](std::string_view name, double fallback) {
+      return c.has(name) ? c.tensor_as(name, d) : c.scalar(d, fallback);
+    };
     return {c.result(c.op("range", {limit("start", 0), limit("end", 0), limit("step", 1)}))};
   }
   const double first = c.real("start", 0), last = c.real("end"), by = c.real("step", 1);
@@ -104,7 +109,8 @@ Values arange(Context& c) {
 Values linspace(Context& c) {
   const DType d = dtype_or(c, DType::f32);
   const DType wide = is_float(d) ? d : DType::f32;
-  ir::Value* y = c.op("linspace", {c.tensor_as("start", wide), c.tensor_as("end", wide)}, {{"count", c.integer("steps")}});
+  ir::Value* y =
+      c.op("linspace", {c.tensor_as("start", wide), c.tensor_as("end", wide)}, {{"count", c.integer("steps")}});
   return {c.result(is_float(d) ? y : c.cast(c.op("trunc", {y}), d))};
 }
 
@@ -115,14 +121,17 @@ Values logspace(Context& c) {
 }
 
 Values eye(Context& c) {
-  return {c.result(c.op("eye", {}, {{"rows", c.integer("n")}, {"columns", c.integer("m", c.integer("n"))}, {"dtype", dtype_or(c, DType::f32)}}))};
+  return {c.result(c.op(
+      "eye", {},
+      {{"rows", c.integer("n")}, {"columns", c.integer("m", c.integer("n"))}, {"dtype", dtype_or(c, DType::f32)}}))};
 }
 
 // Row and column numbers of a triangle, row by row.
 Translator triangle_indices(bool lower) {
   return [lower](Context& c) -> Values {
     const int64_t rows = c.number("row"), columns = c.number("col"), offset = c.number("offset");
-    if (rows < 0 || columns < 0 || rows > 10000 || columns > 10000) c.unsupported("a triangle of {} rows and {} columns", rows, columns);
+    if (rows < 0 || columns < 0 || rows > 10000 || columns > 10000)
+      c.unsupported("a triangle of {} rows and {} columns", rows, columns);
     std::vector<int64_t> r, k;
     for (int64_t i = 0; i < rows; ++i)
       for (int64_t j = 0; j < columns; ++j)
@@ -141,8 +150,10 @@ Translator window(double a0, double a1, double a2) {
     if (n < 0 || n > (1 << 24)) c.fail("a window of {} samples", n);
     double alpha = a0, beta = a1;
     if (c.schema.find("alpha")) alpha = c.real("alpha");
-    if (c.schema.find("beta")) beta = c.real("beta");
-    else if (c.schema.find("alpha")) beta = 1 - alpha;
+    if (c.schema.find("beta"))
+      beta = c.real("beta");
+    else if (c.schema.find("alpha"))
+      beta = 1 - alpha;
     std::vector<float> values;
     const double span = n <= 1 ? 1 : static_cast<double>(periodic ? n : n - 1);
     for (int64_t i = 0; i < n; ++i) {
@@ -182,7 +193,8 @@ Values randint(Context& c) {
   const double low = c.real("low", 0), high = c.real("high");
   const ir::Dims shape = like ? c.ref("self").shape() : c.dims("size");
   ir::Value* noise = c.op("random_uniform", {}, {{"shape", shape}, {"dtype", DType::f32}});
-  ir::Value* y = c.op("floor", {c.op("add", {c.op("multiply", {noise, c.scalar(DType::f32, high - low)}), c.scalar(DType::f32, low)})});
+  ir::Value* y = c.op(
+      "floor", {c.op("add", {c.op("multiply", {noise, c.scalar(DType::f32, high - low)}), c.scalar(DType::f32, low)})});
   return {c.result(c.cast(y, like ? c.dtype().value_or(c.ref("self").dtype()) : dtype_or(c, DType::i64)))};
 }
 
@@ -197,7 +209,8 @@ Values uniform(Context& c) {
   TensorRef t = c.ref("self");
   const double from = c.real("from", 0), to = c.real("to", 1);
   ir::Value* noise = c.op("random_uniform", {}, {{"shape", t.shape()}, {"dtype", t.dtype()}});
-  return {c.result(c.op("add", {c.op("multiply", {noise, c.scalar_like(noise, to - from)}), c.scalar_like(noise, from)}))};
+  return {
+      c.result(c.op("add", {c.op("multiply", {noise, c.scalar_like(noise, to - from)}), c.scalar_like(noise, from)}))};
 }
 
 Values normal(Context& c) {
@@ -205,7 +218,8 @@ Values normal(Context& c) {
   if (!c.schema.find("self")) c.unsupported("only the form on a tensor is supported");
   TensorRef t = c.ref("self");
   ir::Value* noise = c.op("random_normal", {}, {{"shape", t.shape()}, {"dtype", t.dtype()}});
-  return {c.result(c.op("add", {c.op("multiply", {noise, c.tensor_as("std", t.dtype())}), c.tensor_as("mean", t.dtype())}))};
+  return {c.result(
+      c.op("add", {c.op("multiply", {noise, c.tensor_as("std", t.dtype())}), c.tensor_as("mean", t.dtype())}))};
 }
 
 }  // namespace

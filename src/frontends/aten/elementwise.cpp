@@ -18,7 +18,8 @@ bool is_one(const Value& v) {
 Values add_like(Context& c, const char* op, std::string_view x, std::string_view y) {
   const DType to = c.result_type({x, y});
   ir::Value* right = c.tensor_as(y, to);
-  if (to == DType::boolean && std::string_view(op) == "add") return {c.result(c.op("logical_or", {c.tensor_as(x, to), right}))};
+  if (to == DType::boolean && std::string_view(op) == "add")
+    return {c.result(c.op("logical_or", {c.tensor_as(x, to), right}))};
   if (!is_one(c.get("alpha"))) right = c.op("multiply", {right, c.tensor_as("alpha", to)});
   return {c.result(c.op(op, {c.tensor_as(x, to), right}))};
 }
@@ -125,7 +126,8 @@ Values where(Context& c) {
     ir::Value* at = c.op("nonzero", {x});
     Values out;
     for (int64_t i = 0; i < x->rank(); ++i) {
-      ir::Value* column = c.op("slice", {at}, {{"axes", ir::Dims{1}}, {"starts", ir::Dims{i}}, {"stops", ir::Dims{i + 1}}});
+      ir::Value* column =
+          c.op("slice", {at}, {{"axes", ir::Dims{1}}, {"starts", ir::Dims{i}}, {"stops", ir::Dims{i + 1}}});
       out.push_back(c.result(c.op("squeeze", {column}, {{"axes", ir::Dims{1}}})));
     }
     return {Value::list(out)};
@@ -179,7 +181,8 @@ Values isclose(Context& c) {
                                     c.op("multiply", {c.scalar_like(v[0], c.real("rtol")), c.op("abs", {v[1]})})});
   ir::Value* near = c.op("less_equal", {c.op("abs", {c.op("subtract", v)}), allowed});
   ir::Value* same = c.op("logical_or", {c.op("equal", v), c.op("logical_and", {near, c.op("is_finite", {v[1]})})});
-  if (c.flag("equal_nan")) same = c.op("logical_or", {same, c.op("logical_and", {c.op("is_nan", {v[0]}), c.op("is_nan", {v[1]})})});
+  if (c.flag("equal_nan"))
+    same = c.op("logical_or", {same, c.op("logical_and", {c.op("is_nan", {v[0]}), c.op("is_nan", {v[1]})})});
   return {c.result(same)};
 }
 
@@ -190,7 +193,9 @@ Values nan_to_num(Context& c) {
   if (x->dtype() == DType::f16) largest = 65504;
   if (x->dtype() == DType::bf16) largest = 3.3895313892515355e38;
   if (x->dtype() == DType::f64) largest = 1.7976931348623157e308;
-  return {c.result(c.op("nan_to_num", {x}, {{"nan", c.real("nan", 0.0)}, {"posinf", c.real("posinf", largest)}, {"neginf", c.real("neginf", -largest)}}))};
+  return {c.result(c.op(
+      "nan_to_num", {x},
+      {{"nan", c.real("nan", 0.0)}, {"posinf", c.real("posinf", largest)}, {"neginf", c.real("neginf", -largest)}}))};
 }
 
 // Real functions that the op table spells otherwise.
@@ -234,7 +239,8 @@ Translator ignoring_nan(const char* op) {
   return [op](Context& c) -> Values {
     auto v = c.promoted({"self", "other"});
     ir::Value* out = c.op(op, v);
-    if (is_float(v[0]->dtype())) out = c.op("where", {c.op("is_nan", {v[0]}), v[1], c.op("where", {c.op("is_nan", {v[1]}), v[0], out})});
+    if (is_float(v[0]->dtype()))
+      out = c.op("where", {c.op("is_nan", {v[0]}), v[1], c.op("where", {c.op("is_nan", {v[1]}), v[0], out})});
     return {c.result(out)};
   };
 }
@@ -252,7 +258,8 @@ Values xlogy(Context& c) {
 Values polar(Context& c) {
   ir::Value* r = c.tensor("abs");
   ir::Value* a = c.tensor("angle");
-  return {c.result(c.op("complex", {c.op("multiply", {r, c.op("cos", {a})}), c.op("multiply", {r, c.op("sin", {a})})}))};
+  return {
+      c.result(c.op("complex", {c.op("multiply", {r, c.op("cos", {a})}), c.op("multiply", {r, c.op("sin", {a})})}))};
 }
 
 Values conjugate(Context& c) {
@@ -282,7 +289,8 @@ Values copysign(Context& c) {
   ir::Value* magnitude = c.op("abs", {v[0]});
   // -0.0 is negative too: 1/x tells it apart.
   ir::Value* zero = c.scalar_like(v[0], 0);
-  ir::Value* negative = c.op("logical_or", {c.op("less", {v[1], zero}), c.op("less", {c.op("reciprocal", {v[1]}), zero})});
+  ir::Value* negative =
+      c.op("logical_or", {c.op("less", {v[1], zero}), c.op("less", {c.op("reciprocal", {v[1]}), zero})});
   return {c.result(c.op("where", {negative, c.op("negative", {magnitude}), magnitude}))};
 }
 
@@ -304,7 +312,8 @@ Values scaled(Context& c, double factor) {
 Values logaddexp2(Context& c) {
   auto v = c.promoted({"self", "other"});
   ir::Value* ln2 = c.scalar_like(v[0], M_LN2);
-  return {c.result(c.op("divide", {c.op("logaddexp", {c.op("multiply", {v[0], ln2}), c.op("multiply", {v[1], ln2})}), ln2}))};
+  return {c.result(
+      c.op("divide", {c.op("logaddexp", {c.op("multiply", {v[0], ln2}), c.op("multiply", {v[1], ln2})}), ln2}))};
 }
 
 Values complex_of(Context& c) { return {c.result(c.op("complex", c.promoted({"real", "imag"})))}; }

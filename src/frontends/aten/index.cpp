@@ -32,7 +32,8 @@ Indices indices_of(Context& c, std::string_view name, int64_t rank) {
     if (v->rank() == 0) c.unsupported("a 0-d mask as an index");
     ir::Value* at = c.op("nonzero", {v});
     for (int64_t i = 0; i < v->rank(); ++i) {
-      ir::Value* column = c.op("slice", {at}, {{"axes", ir::Dims{1}}, {"starts", ir::Dims{i}}, {"stops", ir::Dims{i + 1}}});
+      ir::Value* column =
+          c.op("slice", {at}, {{"axes", ir::Dims{1}}, {"starts", ir::Dims{i}}, {"stops", ir::Dims{i + 1}}});
       out.arrays.push_back(c.op("squeeze", {column}, {{"axes", ir::Dims{1}}}));
       out.axes.push_back(axis++);
     }
@@ -96,18 +97,21 @@ Values put_along(Context& c, ir::Value* values, bool accumulate) {
   const int64_t axis = c.axis("dim", x->rank());
   ir::Value* at = c.cast(at_least_1d(c, c.tensor("index")), DType::i64);
   if (x->rank() == 0) {
-    ir::Value* y = c.op("index_put", {at_least_1d(c, x), at_least_1d(c, values), at}, {{"axes", ir::Dims{0}}, {"accumulate", accumulate}});
+    ir::Value* y = c.op("index_put", {at_least_1d(c, x), at_least_1d(c, values), at},
+                        {{"axes", ir::Dims{0}}, {"accumulate", accumulate}});
     return {c.result(c.b.reshape(y, {}))};
   }
   // A 0-d source stands for one place.
-  if (values->rank() > 0 && values->rank() < x->rank()) values = c.op("expand_dims", {values}, {{"axes", ir::Dims{axis}}});
+  if (values->rank() > 0 && values->rank() < x->rank())
+    values = c.op("expand_dims", {values}, {{"axes", ir::Dims{axis}}});
   return {c.result(c.op("index_put", {x, values, at}, {{"axes", ir::Dims{axis}}, {"accumulate", accumulate}}))};
 }
 
 Values index_add(Context& c) {
   const DType to = c.ref("self").dtype();
   ir::Value* source = c.tensor_as("source", to);
-  if (c.has("alpha") && !(c.get("alpha").is<ir::Dim>() && c.integer("alpha").is(1))) source = c.op("multiply", {source, c.tensor_as("alpha", to)});
+  if (c.has("alpha") && !(c.get("alpha").is<ir::Dim>() && c.integer("alpha").is(1)))
+    source = c.op("multiply", {source, c.tensor_as("alpha", to)});
   return put_along(c, source, true);
 }
 Values index_copy(Context& c) { return put_along(c, c.tensor("source"), false); }
@@ -153,8 +157,10 @@ Scatter scatter_operands(Context& c) {
   const char* name = c.schema.find("src") ? "src" : "value";
   ir::Value* v = c.tensor_as(name, s.x->dtype());
   if (v->rank() == 0) v = c.op("broadcast", {v}, {{"shape", s.at->shape()}});
-  if (s.at->rank() == s.x->rank()) s.updates = leading(c, v, s.at->shape(), -1);
-  else s.updates = v;
+  if (s.at->rank() == s.x->rank())
+    s.updates = leading(c, v, s.at->shape(), -1);
+  else
+    s.updates = v;
   return s;
 }
 
@@ -168,13 +174,28 @@ Values scatter(Context& c) {
   Scatter s = scatter_operands(c);
   if (is_empty(s)) return {c.result(c.op("copy", {c.tensor("self")}))};
   const char* reduction = "none";
-  if (c.schema.name.find("scatter_add") != std::string::npos) reduction = "add";
-  else if (c.has("reduce")) reduction = c.text("reduce") == "add" ? "add" : "mul";
+  if (c.schema.name.find("scatter_add") != std::string::npos)
+    reduction = "add";
+  else if (c.has("reduce"))
+    reduction = c.text("reduce") == "add" ? "add" : "mul";
   return {c.result(c.b.reshape(scattered(c, s, s.x, s.updates, reduction), s.shape))};
 }
 
-double smallest(DType d) { return is_float(d) ? -INFINITY : d == DType::u8 || d == DType::boolean ? 0 : d == DType::i8 ? -128 : d == DType::i16 ? -32768 : -2147483648.0; }
-double largest(DType d) { return is_float(d) ? INFINITY : d == DType::boolean ? 1 : d == DType::u8 ? 255 : d == DType::i8 ? 127 : d == DType::i16 ? 32767 : 2147483647.0; }
+double smallest(DType d) {
+  return is_float(d)                             ? -INFINITY
+         : d == DType::u8 || d == DType::boolean ? 0
+         : d == DType::i8                        ? -128
+         : d == DType::i16                       ? -32768
+                                                 : -2147483648.0;
+}
+double largest(DType d) {
+  return is_float(d)           ? INFINITY
+         : d == DType::boolean ? 1
+         : d == DType::u8      ? 255
+         : d == DType::i8      ? 127
+         : d == DType::i16     ? 32767
+                               : 2147483647.0;
+}
 
 Values scatter_reduce(Context& c) {
   Scatter s = scatter_operands(c);
@@ -182,17 +203,23 @@ Values scatter_reduce(Context& c) {
   const std::string how = c.text("reduce");
   const bool with_self = c.is_none("include_self") || c.flag("include_self");
   const DType d = s.x->dtype();
-  auto filled = [&](ir::Value* like, double v) { return c.op("broadcast", {c.scalar(d, v)}, {{"shape", like->shape()}}); };
+  auto filled = [&](ir::Value* like, double v) {
+    return c.op("broadcast", {c.scalar(d, v)}, {{"shape", like->shape()}});
+  };
   double neutral = 0;
   if (how == "prod") neutral = 1;
   if (how == "amax") neutral = smallest(d);
   if (how == "amin") neutral = largest(d);
   ir::Value* x = with_self ? s.x : scattered(c, s, s.x, filled(s.updates, neutral), "none");
   ir::Value* y = nullptr;
-  if (how == "sum") y = scattered(c, s, x, s.updates, "add");
-  else if (how == "prod") y = scattered(c, s, x, s.updates, "mul");
-  else if (how == "amax") y = scattered(c, s, x, s.updates, "max");
-  else if (how == "amin") y = scattered(c, s, x, s.updates, "min");
+  if (how == "sum")
+    y = scattered(c, s, x, s.updates, "add");
+  else if (how == "prod")
+    y = scattered(c, s, x, s.updates, "mul");
+  else if (how == "amax")
+    y = scattered(c, s, x, s.updates, "max");
+  else if (how == "amin")
+    y = scattered(c, s, x, s.updates, "min");
   else if (how == "mean") {
     ir::Value* count = scattered(c, s, filled(s.x, with_self ? 1 : 0), filled(s.updates, 1), "add");
     count = c.op("maximum", {count, c.scalar(d, 1)});
@@ -214,7 +241,8 @@ Values select_scatter(Context& c) {
 Values slice_scatter(Context& c) {
   ir::Value* x = c.tensor("self");
   TensorRef copy = c.session.heap.make(x);
-  TensorRef part = sliced(copy, c.axis("dim", x->rank()), c.integer("start", 0), c.integer("end", INT64_MAX), c.integer("step", 1));
+  TensorRef part =
+      sliced(copy, c.axis("dim", x->rank()), c.integer("start", 0), c.integer("end", INT64_MAX), c.integer("step", 1));
   ir::Value* src = c.tensor_as("src", x->dtype());
   if (src->shape() != part.shape()) src = c.op("broadcast", {src}, {{"shape", part.shape()}});
   part.write(src);
@@ -225,12 +253,15 @@ Values slice_scatter(Context& c) {
 Values diagonal_scatter(Context& c) {
   ir::Value *x = c.tensor("self"), *src = c.tensor_as("src", c.ref("self").dtype());
   const ir::Dim total = ir::product(x->shape());
-  ir::Value* places = c.b.reshape(c.op("arange", {}, {{"start", 0}, {"count", total}, {"dtype", DType::i64}}), x->shape());
-  ir::Attrs attrs = {{"offset", c.integer("offset", 0)}, {"axis1", c.axis("dim1", x->rank())}, {"axis2", c.axis("dim2", x->rank())}};
+  ir::Value* places =
+      c.b.reshape(c.op("arange", {}, {{"start", 0}, {"count", total}, {"dtype", DType::i64}}), x->shape());
+  ir::Attrs attrs = {
+      {"offset", c.integer("offset", 0)}, {"axis1", c.axis("dim1", x->rank())}, {"axis2", c.axis("dim2", x->rank())}};
   ir::Value* at = c.op("diagonal", {places}, attrs);
   const ir::Dim count = ir::product(at->shape());
   if (count.is(0)) return {c.result(c.op("copy", {x}))};
-  ir::Value* y = c.op("scatter", {c.b.reshape(x, {total}), c.b.reshape(at, {count}), c.b.reshape(src, {count})}, {{"axis", 0}});
+  ir::Value* y =
+      c.op("scatter", {c.b.reshape(x, {total}), c.b.reshape(at, {count}), c.b.reshape(src, {count})}, {{"axis", 0}});
   return {c.result(c.b.reshape(y, x->shape()))};
 }
 
@@ -281,7 +312,8 @@ Values nonzero_columns(Context& c) {
   ir::Value* at = c.op("nonzero", {x});
   Values out;
   for (int64_t i = 0; i < x->rank(); ++i) {
-    ir::Value* column = c.op("slice", {at}, {{"axes", ir::Dims{1}}, {"starts", ir::Dims{i}}, {"stops", ir::Dims{i + 1}}});
+    ir::Value* column =
+        c.op("slice", {at}, {{"axes", ir::Dims{1}}, {"starts", ir::Dims{i}}, {"stops", ir::Dims{i + 1}}});
     out.push_back(c.result(c.op("squeeze", {column}, {{"axes", ir::Dims{1}}})));
   }
   return {Value::list(out)};
@@ -291,7 +323,11 @@ Values topk(Context& c) {
   ir::Value* x = c.tensor("self");
   ir::Dims shape = x->shape();
   x = at_least_1d(c, x);
-  auto v = c.b.ops("topk", {x}, {{"k", c.integer("k")}, {"axis", c.axis("dim", x->rank())}, {"largest", c.flag("largest")}, {"sorted", c.flag("sorted")}});
+  auto v = c.b.ops("topk", {x},
+                   {{"k", c.integer("k")},
+                    {"axis", c.axis("dim", x->rank())},
+                    {"largest", c.flag("largest")},
+                    {"sorted", c.flag("sorted")}});
   if (shape.empty())
     for (ir::Value*& y : v) y = c.b.reshape(y, {});
   return c.results(v);
@@ -341,7 +377,8 @@ Values bucketize(Context& c) {
 Values unique(Context& c) {
   ir::Value* x = c.tensor("self");
   const bool along = c.schema.find("dim") != nullptr;
-  auto v = c.b.ops("unique", {x}, {{"axis", along ? c.axis("dim", x->rank()) : int64_t{0}}, {"flat", !along}, {"sorted", true}});
+  auto v = c.b.ops("unique", {x},
+                   {{"axis", along ? c.axis("dim", x->rank()) : int64_t{0}}, {"flat", !along}, {"sorted", true}});
   ir::Value* inverse = along ? v[2] : c.b.reshape(v[2], x->shape());
   if (c.schema.returns.size() == 2) return {c.result(v[0]), c.result(inverse)};
   return {c.result(v[0]), c.result(inverse), c.result(v[3])};
@@ -360,7 +397,8 @@ Values one_hot(Context& c) {
     classes = c.b.read_one(c.op("max", {x}, {{"axes", axes}})) + ir::Dim(1);
   }
   ir::Value* range = c.op("arange", {}, {{"start", 0}, {"count", classes}, {"dtype", x->dtype()}});
-  return {c.result(c.cast(c.op("equal", {c.op("expand_dims", {x}, {{"axes", ir::Dims{x->rank()}}}), range}), DType::i64))};
+  return {
+      c.result(c.cast(c.op("equal", {c.op("expand_dims", {x}, {{"axes", ir::Dims{x->rank()}}}), range}), DType::i64))};
 }
 
 Values isin(Context& c) {
@@ -379,9 +417,13 @@ Values histc(Context& c) {
   const int64_t bins = c.number("bins");
   ir::Value* wide = is_float(x->dtype()) ? x : c.cast(x, DType::f32);
   ir::Value *low = c.tensor_as("min", wide->dtype()), *high = c.tensor_as("max", wide->dtype());
-  if (c.real("min") == c.real("max")) low = c.op("min", {wide}, {{"axes", ir::Dims{0}}}), high = c.op("max", {wide}, {{"axes", ir::Dims{0}}});
+  if (c.real("min") == c.real("max"))
+    low = c.op("min", {wide}, {{"axes", ir::Dims{0}}}), high = c.op("max", {wide}, {{"axes", ir::Dims{0}}});
   ir::Value* width = c.op("subtract", {high, low});
-  ir::Value* place = c.op("floor", {c.op("divide", {c.op("multiply", {c.op("subtract", {wide, low}), c.scalar_like(wide, static_cast<double>(bins))}), width})});
+  ir::Value* place = c.op(
+      "floor", {c.op("divide",
+                     {c.op("multiply", {c.op("subtract", {wide, low}), c.scalar_like(wide, static_cast<double>(bins))}),
+                      width})});
   place = c.op("minimum", {place, c.scalar_like(wide, static_cast<double>(bins - 1))});
   ir::Value* inside = c.op("logical_and", {c.op("greater_equal", {wide, low}), c.op("less_equal", {wide, high})});
   ir::Value* range = c.cast(c.op("arange", {}, {{"start", 0}, {"count", bins}, {"dtype", DType::i64}}), wide->dtype());
@@ -393,7 +435,8 @@ Values histc(Context& c) {
 Values bincount(Context& c) {
   ir::Value* x = c.cast(c.tensor("self"), DType::i64);
   ir::Dim count = max(c.integer("minlength", 0), c.b.read_one(c.op("max", {x}, {{"axes", ir::Dims{0}}})) + ir::Dim(1));
-  ir::Value* updates = c.has("weights") ? c.tensor("weights") : c.op("broadcast", {c.scalar(DType::i64, 1)}, {{"shape", x->shape()}});
+  ir::Value* updates =
+      c.has("weights") ? c.tensor("weights") : c.op("broadcast", {c.scalar(DType::i64, 1)}, {{"shape", x->shape()}});
   ir::Value* zeros = c.op("full", {c.scalar_like(updates, 0)}, {{"shape", ir::Dims{count}}});
   return {c.result(c.op("scatter", {zeros, x, updates}, {{"axis", 0}, {"reduction", std::string("add")}}))};
 }

@@ -44,7 +44,8 @@ Values addr(Context& c) {
 
 Values outer(Context& c) {
   auto v = c.promoted({"self", "vec2"});
-  return {c.result(c.op("multiply", {c.op("expand_dims", {v[0]}, {{"axes", ir::Dims{1}}}), c.op("expand_dims", {v[1]}, {{"axes", ir::Dims{0}}})}))};
+  return {c.result(c.op("multiply", {c.op("expand_dims", {v[0]}, {{"axes", ir::Dims{1}}}),
+                                     c.op("expand_dims", {v[1]}, {{"axes", ir::Dims{0}}})}))};
 }
 
 Values einsum(Context& c) {
@@ -52,15 +53,14 @@ Values einsum(Context& c) {
 }
 
 Values bilinear(Context& c) {
-  ir::Value* y = c.op("einsum", {c.tensor("input1"), c.tensor("weight"), c.tensor("input2")}, {{"equation", std::string("...i,oij,...j->...o")}});
+  ir::Value* y = c.op("einsum", {c.tensor("input1"), c.tensor("weight"), c.tensor("input2")},
+                      {{"equation", std::string("...i,oij,...j->...o")}});
   if (c.has("bias")) y = c.op("add", {y, c.tensor("bias")});
   return {c.result(y)};
 }
 
 // Distances between rows; p is 1, 2, inf ...
-Values cdist(Context& c) {
-  return {c.result(c.op("cdist", {c.tensor("x1"), c.tensor("x2")}, {{"p", c.real("p")}}))};
-}
+Values cdist(Context& c) { return {c.result(c.op("cdist", {c.tensor("x1"), c.tensor("x2")}, {{"p", c.real("p")}}))}; }
 
 // Pairs i < j of the rows of one matrix.
 Values pdist(Context& c) {
@@ -90,7 +90,9 @@ Values cholesky(Context& c) {
 Values cross(Context& c) {
   auto v = c.promoted({"self", "other"});
   const int64_t axis = c.axis("dim", v[0]->rank());
-  auto part = [&](ir::Value* x, int64_t shift) { return c.op("roll", {x}, {{"shifts", ir::Dims{shift}}, {"axes", ir::Dims{axis}}}); };
+  auto part = [&](ir::Value* x, int64_t shift) {
+    return c.op("roll", {x}, {{"shifts", ir::Dims{shift}}, {"axes", ir::Dims{axis}}});
+  };
   if (v[0]->shape() != v[1]->shape()) {
     ir::Value* zero = c.op("multiply", {v[1], c.scalar_like(v[1], 0)});
     v[0] = c.op("add", {v[0], zero});
@@ -105,7 +107,10 @@ Values matrix_power(Context& c) {
   ir::Value* x = c.tensor("self");
   if (n < 0 || n > 64) c.unsupported("power {}", n);
   if (n == 0) {
-    ir::Value* eye = c.op("eye", {}, {{"rows", x->shape().at(static_cast<size_t>(x->rank() - 1))}, {"columns", x->shape().back()}, {"dtype", x->dtype()}});
+    ir::Value* eye = c.op("eye", {},
+                          {{"rows", x->shape().at(static_cast<size_t>(x->rank() - 1))},
+                           {"columns", x->shape().back()},
+                           {"dtype", x->dtype()}});
     return {c.result(c.op("broadcast", {eye}, {{"shape", x->shape()}}))};
   }
   ir::Value* y = x;
@@ -117,7 +122,8 @@ Values matrix_power(Context& c) {
 // the last group give zero.
 Values grouped_matmul(Context& c, std::string_view input, std::string_view weight) {
   ir::Value *x = c.tensor(input), *w = c.tensor(weight);
-  if (x->rank() != 2 || w->rank() != 3 || c.is_none("offs")) c.unsupported("operands {} and {}", ir::str(x->type), ir::str(w->type));
+  if (x->rank() != 2 || w->rank() != 3 || c.is_none("offs"))
+    c.unsupported("operands {} and {}", ir::str(x->type), ir::str(w->type));
   const ir::Dim rows = x->shape()[0], groups = w->shape()[0];
   ir::Value* place = c.op("arange", {}, {{"start", 0}, {"count", rows}, {"dtype", DType::i64}});
   ir::Value* group = c.op("searchsorted", {c.cast(c.tensor("offs"), DType::i64), place}, {{"right", true}});
@@ -141,7 +147,8 @@ Rows linalg_rows() {
       {"mv", binary("matmul")},
       {"dot", binary("matmul")},
       {"vdot", binary("matmul")},
-      {"inner", [](Context& c) -> Values {
+      {"inner",
+       [](Context& c) -> Values {
          ir::Value *x = c.tensor("self"), *y = c.tensor("other");
          if (x->rank() == 0 || y->rank() == 0) return {c.result(c.op("multiply", {x, y}))};
          return {c.result(c.op("linear", {x, y->rank() == 1 ? c.op("expand_dims", {y}, {{"axes", ir::Dims{0}}}) : y}))};

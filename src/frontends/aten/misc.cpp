@@ -52,8 +52,10 @@ Values resize(Context& c) {
   const ir::Dim have = ir::product(t.shape()), want = ir::product(shape), gap = want - have;
   if (!gap.is_known()) c.unsupported("the number of elements must be known");
   ir::Value* flat = c.b.reshape(t.read(), {have});
-  if (gap.value() < 0) flat = c.op("slice", {flat}, {{"axes", ir::Dims{0}}, {"starts", ir::Dims{0}}, {"stops", ir::Dims{want}}});
-  if (gap.value() > 0) flat = c.op("pad", {flat, c.scalar_like(flat, 0)}, {{"low", ir::Dims{0}}, {"high", ir::Dims{gap}}});
+  if (gap.value() < 0)
+    flat = c.op("slice", {flat}, {{"axes", ir::Dims{0}}, {"starts", ir::Dims{0}}, {"stops", ir::Dims{want}}});
+  if (gap.value() > 0)
+    flat = c.op("pad", {flat, c.scalar_like(flat, 0)}, {{"low", ir::Dims{0}}, {"high", ir::Dims{gap}}});
   t.write(c.b.reshape(flat, shape));
   return {t};
 }
@@ -121,7 +123,8 @@ Values smooth_l1(Context& c) {
   const double beta = c.has("beta") ? c.real("beta") : 1.0;
   if (beta == 0) return reduced(c, d);
   ir::Value* low = c.op("multiply", {c.op("square", {d}), c.scalar_like(d, 0.5 / beta)});
-  return reduced(c, c.op("where", {c.op("less", {d, c.scalar_like(d, beta)}), low, c.op("subtract", {d, c.scalar_like(d, beta / 2)})}));
+  return reduced(c, c.op("where", {c.op("less", {d, c.scalar_like(d, beta)}), low,
+                                   c.op("subtract", {d, c.scalar_like(d, beta / 2)})}));
 }
 
 Values huber(Context& c) {
@@ -147,7 +150,8 @@ Values cosine_similarity(Context& c) {
 Values pairwise_distance(Context& c) {
   auto v = c.promoted({"x1", "x2"});
   ir::Value* d = c.op("add", {c.op("subtract", v), c.scalar_like(v[0], c.real("eps"))});
-  return {c.result(c.op("norm", {d}, {{"axes", ir::Dims{-1}}, {"order", c.real("p")}, {"keepdims", c.flag("keepdim")}}))};
+  return {
+      c.result(c.op("norm", {d}, {{"axes", ir::Dims{-1}}, {"order", c.real("p")}, {"keepdims", c.flag("keepdim")}}))};
 }
 
 // Boxes are (x1, y1, x2, y2); kept boxes in order of falling score.
@@ -157,7 +161,8 @@ Values nms(Context& c) {
   ir::Value* b3 = c.op("expand_dims", {boxes}, {{"axes", ir::Dims{0}}});
   ir::Value* s3 = c.b.reshape(scores, {1, 1, n});
   // Rows are (batch, class, box); a threshold below every score keeps all candidates.
-  ir::Value* kept = c.op("nms", {b3, s3}, {{"max_per_class", n}, {"iou_threshold", c.real("iou_threshold")}, {"score_threshold", -3e38}});
+  ir::Value* kept = c.op(
+      "nms", {b3, s3}, {{"max_per_class", n}, {"iou_threshold", c.real("iou_threshold")}, {"score_threshold", -3e38}});
   ir::Value* column = c.op("slice", {kept}, {{"axes", ir::Dims{1}}, {"starts", ir::Dims{2}}, {"stops", ir::Dims{3}}});
   return {c.result(c.op("squeeze", {column}, {{"axes", ir::Dims{1}}}))};
 }
@@ -169,8 +174,12 @@ Values roi_align(Context& c) {
   };
   ir::Value* batch = c.cast(c.op("squeeze", {part(0, 1)}, {{"axes", ir::Dims{1}}}), DType::i64);
   const int64_t sampling = std::max<int64_t>(0, c.number("sampling_ratio"));
-  ir::Attrs attrs = {{"mode", std::string("avg")}, {"height", c.integer("pooled_height")}, {"width", c.integer("pooled_width")},
-                     {"scale", c.real("spatial_scale")}, {"sampling", sampling}, {"half_pixel", c.flag("aligned")}};
+  ir::Attrs attrs = {{"mode", std::string("avg")},
+                     {"height", c.integer("pooled_height")},
+                     {"width", c.integer("pooled_width")},
+                     {"scale", c.real("spatial_scale")},
+                     {"sampling", sampling},
+                     {"half_pixel", c.flag("aligned")}};
   return {c.result(c.op("roi_align", {c.tensor("input"), part(1, 5), batch}, std::move(attrs)))};
 }
 

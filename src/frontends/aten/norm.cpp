@@ -61,7 +61,9 @@ Values batch_norm(Context& c) {
 }
 
 // The statistics that only training has: empty, in the type that the source states.
-Value empty(Context& c, size_t i) { return c.result(c.b.constant(Tensor::zeros(c.expected(i) ? c.expected(i)->dtype : DType::f32, {0}))); }
+Value empty(Context& c, size_t i) {
+  return c.result(c.b.constant(Tensor::zeros(c.expected(i) ? c.expected(i)->dtype : DType::f32, {0})));
+}
 
 Values native_batch_norm_eval(Context& c) {
   ir::Value* x = c.tensor("input");
@@ -73,14 +75,18 @@ Values native_batch_norm_legit(Context& c) {
   ir::Value* x = c.tensor("input");
   const bool functional = c.schema.returns.size() == 5;
   if (!c.flag("training")) {
-    Values out = {c.result(batch_norm_op(c, x, c.tensor("running_mean"), c.tensor("running_var"))), empty(c, 1), empty(c, 2)};
+    Values out = {c.result(batch_norm_op(c, x, c.tensor("running_mean"), c.tensor("running_var"))), empty(c, 1),
+                  empty(c, 2)};
     if (functional) out.insert(out.end(), {c.ref("running_mean"), c.ref("running_var")});
     return out;
   }
   BatchStatistics s = statistics(c, x);
-  Values out = {c.result(batch_norm_op(c, x, s.mean, s.variance)), c.result(s.mean), c.result(inverse_deviation(c, s.variance, c.real("eps")))};
-  if (functional) out.insert(out.end(), {c.result(s.running_mean), c.result(s.running_variance)});
-  else if (s.running_mean) c.ref("running_mean").write(s.running_mean), c.ref("running_var").write(s.running_variance);
+  Values out = {c.result(batch_norm_op(c, x, s.mean, s.variance)), c.result(s.mean),
+                c.result(inverse_deviation(c, s.variance, c.real("eps")))};
+  if (functional)
+    out.insert(out.end(), {c.result(s.running_mean), c.result(s.running_variance)});
+  else if (s.running_mean)
+    c.ref("running_mean").write(s.running_mean), c.ref("running_var").write(s.running_variance);
   return out;
 }
 
@@ -121,7 +127,8 @@ double epsilon_of(DType dtype) {
 Values rms_norm(Context& c) {
   ir::Value* x = c.tensor("input");
   const int64_t axes = static_cast<int64_t>(c.get("normalized_shape").items()->size());
-  return {c.result(c.op("rms_norm", {x, c.tensor_or_null("weight")}, {{"axes_count", axes}, {"eps", c.real("eps", epsilon_of(x->dtype()))}}))};
+  return {c.result(c.op("rms_norm", {x, c.tensor_or_null("weight")},
+                        {{"axes_count", axes}, {"eps", c.real("eps", epsilon_of(x->dtype()))}}))};
 }
 
 Values fused_rms_norm(Context& c) {
@@ -131,13 +138,15 @@ Values fused_rms_norm(Context& c) {
   ir::Dims axes;
   for (int64_t i = x->rank() - count; i < x->rank(); ++i) axes.push_back(i);
   ir::Value* wide = c.cast(x, x->dtype() == DType::f64 ? DType::f64 : DType::f32);
-  ir::Value* r = inverse_deviation(c, mean_over(c, c.op("square", {wide}), axes, true), c.real("eps", epsilon_of(x->dtype())));
+  ir::Value* r =
+      inverse_deviation(c, mean_over(c, c.op("square", {wide}), axes, true), c.real("eps", epsilon_of(x->dtype())));
   out.push_back(c.result(c.expected(1) ? c.cast(r, c.expected(1)->dtype) : r));
   return out;
 }
 
 ir::Value* group_norm_of(Context& c, ir::Value* x, const ir::Dim& groups) {
-  return c.op("group_norm", {x, c.tensor_or_null("weight"), c.tensor_or_null("bias")}, {{"groups", groups}, {"eps", c.real("eps")}});
+  return c.op("group_norm", {x, c.tensor_or_null("weight"), c.tensor_or_null("bias")},
+              {{"groups", groups}, {"eps", c.real("eps")}});
 }
 
 Values group_norm(Context& c) { return {c.result(group_norm_of(c, c.tensor("input"), c.integer("num_groups")))}; }
@@ -155,7 +164,8 @@ Values native_group_norm(Context& c) {
 
 Values instance_norm(Context& c) {
   ir::Value* x = c.tensor("input");
-  if (!c.flag("use_input_stats")) return {c.result(batch_norm_op(c, x, c.tensor("running_mean"), c.tensor("running_var")))};
+  if (!c.flag("use_input_stats"))
+    return {c.result(batch_norm_op(c, x, c.tensor("running_mean"), c.tensor("running_var")))};
   return {c.result(group_norm_of(c, x, x->shape().at(1)))};
 }
 

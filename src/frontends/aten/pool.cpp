@@ -28,8 +28,8 @@ Translator max_pool(int64_t n, bool indices) {
   return [=](Context& c) -> Values {
     const size_t count = static_cast<size_t>(n);
     const ir::Dims kernel = c.dims("kernel_size", count), pad = c.dims("padding", count);
-    ir::Attrs attrs = {{"kernel", kernel}, {"stride", stride_or_kernel(c, kernel)}, {"low", pad}, {"high", pad},
-                       {"dilation", c.dims("dilation", count)}, {"ceil_mode", c.flag("ceil_mode")}};
+    ir::Attrs attrs = {{"kernel", kernel}, {"stride", stride_or_kernel(c, kernel)}, {"low", pad},
+                       {"high", pad},      {"dilation", c.dims("dilation", count)}, {"ceil_mode", c.flag("ceil_mode")}};
     return c.results(pooled(c, c.tensor("self"), n, indices ? "max_pool_indices" : "max_pool", std::move(attrs)));
   };
 }
@@ -38,8 +38,9 @@ Translator avg_pool(int64_t n) {
   return [=](Context& c) -> Values {
     const size_t count = static_cast<size_t>(n);
     const ir::Dims kernel = c.dims("kernel_size", count), pad = c.dims("padding", count);
-    ir::Attrs attrs = {{"kernel", kernel}, {"stride", stride_or_kernel(c, kernel)}, {"low", pad}, {"high", pad},
-                       {"ceil_mode", c.flag("ceil_mode")}, {"count_padding", c.flag("count_include_pad")}};
+    ir::Attrs attrs = {
+        {"kernel", kernel}, {"stride", stride_or_kernel(c, kernel)}, {"low", pad},
+        {"high", pad},      {"ceil_mode", c.flag("ceil_mode")},      {"count_padding", c.flag("count_include_pad")}};
     attrs["dilation"] = ir::Dims(count, ir::Dim(1));
     if (c.has("divisor_override")) attrs["divisor"] = c.integer("divisor_override");
     ir::Value* x = c.tensor("self");
@@ -57,7 +58,8 @@ Translator avg_pool(int64_t n) {
 ir::Dims output_size(Context& c, ir::Value* x, int64_t n) {
   ir::Dims size = c.dims("output_size", static_cast<size_t>(n));
   for (int64_t i = 0; i < n; ++i)
-    if (size[static_cast<size_t>(i)].is(-1)) size[static_cast<size_t>(i)] = x->shape().at(static_cast<size_t>(x->rank() - n + i));
+    if (size[static_cast<size_t>(i)].is(-1))
+      size[static_cast<size_t>(i)] = x->shape().at(static_cast<size_t>(x->rank() - n + i));
   return size;
 }
 

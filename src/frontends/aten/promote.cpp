@@ -14,9 +14,12 @@ namespace {
 
 int integer_rank(DType d) {
   switch (d) {
-    case DType::u8: case DType::i8: return 8;
-    case DType::u16: case DType::i16: return 16;
-    case DType::u32: case DType::i32: return 32;
+    case DType::u8:
+    case DType::i8: return 8;
+    case DType::u16:
+    case DType::i16: return 16;
+    case DType::u32:
+    case DType::i32: return 32;
     default: return 64;
   }
 }
@@ -64,7 +67,8 @@ DType Promotion::result() const {
   for (const Level& level : levels_) {
     if (!level.any) continue;
     // A float tensor with a complex number gives the complex type of the tensor's width.
-    if (!any) out = level.dtype;
+    if (!any)
+      out = level.dtype;
     else if (category(level.dtype) > category(out)) {
       const bool mixed = category(level.dtype) == 3 && category(out) == 2;
       out = mixed ? promote_types(out, level.dtype) : level.dtype;

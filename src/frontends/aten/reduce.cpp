@@ -41,7 +41,8 @@ Values mean(Context& c) {
 Values nanmean(Context& c) {
   ir::Value* x = c.tensor("self");
   const auto axes = c.axes_or_all("dim", x->rank());
-  ir::Value* count = c.op("sum", {c.cast(c.op("logical_not", {c.op("is_nan", {x})}), x->dtype())}, over(axes, c.flag("keepdim")));
+  ir::Value* count =
+      c.op("sum", {c.cast(c.op("logical_not", {c.op("is_nan", {x})}), x->dtype())}, over(axes, c.flag("keepdim")));
   return {c.result(c.op("divide", {c.op("sum", {zero_for_nan(c, x)}, over(axes, c.flag("keepdim"))), count}))};
 }
 
@@ -50,7 +51,8 @@ Translator extreme(const char* op) {
   return [op](Context& c) -> Values {
     ir::Value* x = c.tensor("self");
     const bool flag = x->dtype() == DType::boolean;
-    ir::Value* y = c.op(flag ? (std::string_view(op) == "max" ? "any" : "all") : op, {x}, over(c.axes_or_all("dim", x->rank()), c.flag("keepdim")));
+    ir::Value* y = c.op(flag ? (std::string_view(op) == "max" ? "any" : "all") : op, {x},
+                        over(c.axes_or_all("dim", x->rank()), c.flag("keepdim")));
     return {c.result(y)};
   };
 }
@@ -116,8 +118,10 @@ Translator deviation(bool root, bool with_mean) {
     attrs["correction"] = correction_of(c);
     ir::Value* y = nullptr;
     // The variance of complex numbers is the sum of those of their parts.
-    if (is_complex(x->dtype())) y = c.op("add", {c.op("variance", {c.op("real", {x})}, attrs), c.op("variance", {c.op("imag", {x})}, attrs)});
-    else y = c.op("variance", {x}, attrs);
+    if (is_complex(x->dtype()))
+      y = c.op("add", {c.op("variance", {c.op("real", {x})}, attrs), c.op("variance", {c.op("imag", {x})}, attrs)});
+    else
+      y = c.op("variance", {x}, attrs);
     if (root) y = c.op("sqrt", {y});
     if (with_mean) return {c.result(y), c.result(m)};
     return {c.result(y)};
@@ -143,7 +147,8 @@ Values vector_norm(Context& c) {
 Values linalg_norm(Context& c) {
   ir::Value* x = c.floating(c.tensor("self"));
   if (c.get("ord").is<std::string>() && c.text("ord") != "fro") c.unsupported("order '{}'", c.text("ord"));
-  const bool matrix = c.has("ord") && !c.get("ord").is<std::string>() && ((c.has("dim") && c.dims("dim").size() == 2) || (c.is_none("dim") && x->rank() == 2));
+  const bool matrix = c.has("ord") && !c.get("ord").is<std::string>() &&
+                      ((c.has("dim") && c.dims("dim").size() == 2) || (c.is_none("dim") && x->rank() == 2));
   if (matrix) c.unsupported("matrix norms are not supported");
   auto attrs = over(c.axes_or_all("dim", x->rank()), c.flag("keepdim"));
   attrs["order"] = c.has("ord") && !c.get("ord").is<std::string>() ? c.real("ord") : 2.0;

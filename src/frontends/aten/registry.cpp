@@ -23,7 +23,8 @@ const std::map<std::string, Translator, std::less<>>& table() {
 
 const Translator* exact(const std::string& name, const std::string& overload) {
   const auto& rows = table();
-  if (auto found = rows.find(overload.empty() ? name + ".default" : name + "." + overload); found != rows.end()) return &found->second;
+  if (auto found = rows.find(overload.empty() ? name + ".default" : name + "." + overload); found != rows.end())
+    return &found->second;
   if (auto found = rows.find(name); found != rows.end()) return &found->second;
   return nullptr;
 }
@@ -60,9 +61,11 @@ std::vector<std::string> row_names() {
   return out;
 }
 
-Values bind_arguments(const Schema& schema, Values arguments, const std::vector<std::pair<std::string, Value>>& keywords) {
+Values bind_arguments(const Schema& schema, Values arguments,
+                      const std::vector<std::pair<std::string, Value>>& keywords) {
   const size_t n = schema.arguments.size();
-  require<UsageError>(arguments.size() <= n, "[{}] takes {} arguments, {} are given", schema.full_name(), n, arguments.size());
+  require<UsageError>(arguments.size() <= n, "[{}] takes {} arguments, {} are given", schema.full_name(), n,
+                      arguments.size());
   std::vector<bool> given(n, false);
   for (size_t i = 0; i < arguments.size(); ++i) given[i] = true;
   arguments.resize(n);
@@ -77,10 +80,13 @@ Values bind_arguments(const Schema& schema, Values arguments, const std::vector<
   for (size_t i = 0; i < n; ++i) {
     if (given[i]) continue;
     const SchemaArgument& a = schema.arguments[i];
-    require<UsageError>(a.fallback || a.optional || a.name == "out", "[{}] argument {} is missing", schema.full_name(), a.name);
+    require<UsageError>(a.fallback || a.optional || a.name == "out", "[{}] argument {} is missing", schema.full_name(),
+                        a.name);
     // A default list is shared by every call: copy it, lists have identity.
-    if (a.fallback && a.fallback->items()) arguments[i] = Value::list(*a.fallback->items());
-    else if (a.fallback) arguments[i] = *a.fallback;
+    if (a.fallback && a.fallback->items())
+      arguments[i] = Value::list(*a.fallback->items());
+    else if (a.fallback)
+      arguments[i] = *a.fallback;
   }
   return arguments;
 }

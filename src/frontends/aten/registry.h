@@ -34,7 +34,8 @@ std::optional<Values> translate(Session& session, std::string_view name, std::st
                                 const std::vector<std::pair<std::string, Value>>& keywords = {});
 
 // Fills positional and keyword arguments into the schema's order; throws UsageError where they do not fit.
-Values bind_arguments(const Schema& schema, Values arguments, const std::vector<std::pair<std::string, Value>>& keywords);
+Values bind_arguments(const Schema& schema, Values arguments,
+                      const std::vector<std::pair<std::string, Value>>& keywords);
 
 // All rows' names.
 std::vector<std::string> row_names();

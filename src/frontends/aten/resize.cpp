@@ -7,7 +7,7 @@ namespace {
 
 struct Mode {
   const char* mode;
-  bool exact = false;      // nearest-exact: pixel centres
+  bool exact = false;  // nearest-exact: pixel centres
   bool antialias = false;
 };
 
@@ -41,10 +41,14 @@ Translator upsample(size_t n, Mode m) {
       if (by_size) continue;
       const ir::Dim& d = x->shape()[i + 2];
       const int64_t whole = static_cast<int64_t>(scales[i]);
-      if (d.is_known()) size.push_back(static_cast<int64_t>(static_cast<double>(d.value()) * scales[i]));
-      else if (static_cast<double>(whole) == scales[i]) size.push_back(d * ir::Dim(whole));
-      else if (const double back = 1 / scales[i]; back == static_cast<double>(static_cast<int64_t>(back)) && back > 0) size.push_back(floordiv(d, static_cast<int64_t>(back)));
-      else c.unsupported("scale {} of a symbolic size", scales[i]);
+      if (d.is_known())
+        size.push_back(static_cast<int64_t>(static_cast<double>(d.value()) * scales[i]));
+      else if (static_cast<double>(whole) == scales[i])
+        size.push_back(d * ir::Dim(whole));
+      else if (const double back = 1 / scales[i]; back == static_cast<double>(static_cast<int64_t>(back)) && back > 0)
+        size.push_back(floordiv(d, static_cast<int64_t>(back)));
+      else
+        c.unsupported("scale {} of a symbolic size", scales[i]);
     }
     for (double s : scales)
       if (!(s > 0)) scales.clear();
@@ -52,8 +56,10 @@ Translator upsample(size_t n, Mode m) {
     const bool plain = !m.antialias && !m.exact && std::string_view(m.mode) != "cubic";
     for (size_t i = 0; i < scales.size() && plain; ++i) {
       const ir::Dim& d = x->shape()[i + 2];
-      if (size[i] == d) scales[i] = 1;
-      else if (std::string_view(m.mode) == "nearest" && size[i] == d + d) scales[i] = 2;
+      if (size[i] == d)
+        scales[i] = 1;
+      else if (std::string_view(m.mode) == "nearest" && size[i] == d + d)
+        scales[i] = 2;
     }
     const bool align = c.flag("align_corners");
     ir::Attrs attrs = {{"axes", axes}, {"size", size}, {"mode", std::string(m.mode)}};
@@ -79,7 +85,9 @@ Values grid_sampler(Context& c) {
   static const char* paddings[] = {"zeros", "border", "reflection"};
   if (mode < 0 || mode > 2 || padding < 0 || padding > 2) c.fail("mode {}, padding {}", mode, padding);
   return {c.result(c.op("grid_sample", {c.tensor("input"), c.tensor("grid")},
-                        {{"mode", std::string(modes[mode])}, {"padding", std::string(paddings[padding])}, {"align_corners", c.flag("align_corners")}}))};
+                        {{"mode", std::string(modes[mode])},
+                         {"padding", std::string(paddings[padding])},
+                         {"align_corners", c.flag("align_corners")}}))};
 }
 
 // Sampling places of an affine map: (N, H, W, 2) from theta (N, 2, 3).

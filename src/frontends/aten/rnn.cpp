@@ -19,7 +19,8 @@ class Stack {
     biases_ = c.flag("has_biases");
     const size_t each = biases_ ? 4 : 2;
     if (layers < 1 || params_.size() != each * static_cast<size_t>(layers * directions))
-      c.unsupported("{} weights for {} layers in {} directions (projections are not supported)", params_.size(), layers, directions);
+      c.unsupported("{} weights for {} layers in {} directions (projections are not supported)", params_.size(), layers,
+                    directions);
     batch_first_ = c.flag("batch_first");
     if (c.flag("train") && c.real("dropout") > 0) c.session.warn("dropout between recurrent layers is left out");
   }
@@ -36,12 +37,15 @@ class Stack {
     if (x->rank() != 3) c_.fail("the input is {}, (time, batch, size) is expected", ir::str(x->type));
     return batch_first_ ? c_.op("transpose", {x}, {{"axes", ir::Dims{1, 0, 2}}}) : x;
   }
-  ir::Value* source_order(ir::Value* y) const { return batch_first_ ? c_.op("transpose", {y}, {{"axes", ir::Dims{1, 0, 2}}}) : y; }
+  ir::Value* source_order(ir::Value* y) const {
+    return batch_first_ ? c_.op("transpose", {y}, {{"axes", ir::Dims{1, 0, 2}}}) : y;
+  }
 
   // Row i of a state (layers * directions, B, H).
   ir::Value* state(ir::Value* all, int64_t layer, int64_t direction) const {
     const int64_t i = layer * directions + direction;
-    ir::Value* part = c_.op("slice", {all}, {{"axes", ir::Dims{0}}, {"starts", ir::Dims{i}}, {"stops", ir::Dims{i + 1}}});
+    ir::Value* part =
+        c_.op("slice", {all}, {{"axes", ir::Dims{0}}, {"starts", ir::Dims{i}}, {"stops", ir::Dims{i + 1}}});
     return c_.op("squeeze", {part}, {{"axes", ir::Dims{0}}});
   }
   ir::Value* stacked(const std::vector<ir::Value*>& rows) const {
@@ -74,8 +78,10 @@ Values lstm(Context& c) {
     std::vector<ir::Value*> ys;
     for (int64_t d = 0; d < stack.directions; ++d) {
       const Weights w = stack.weights(layer, d);
-      auto out = c.b.ops("lstm", {x, stack.state(hx[0], layer, d), stack.state(hx[1], layer, d), w.input, w.hidden, stack.summed_bias(w)},
-                         {{"reverse", d == 1}});
+      auto out = c.b.ops(
+          "lstm",
+          {x, stack.state(hx[0], layer, d), stack.state(hx[1], layer, d), w.input, w.hidden, stack.summed_bias(w)},
+          {{"reverse", d == 1}});
       ys.push_back(out[0]), hs.push_back(out[1]), cs.push_back(out[2]);
     }
     x = stack.both(ys);
@@ -111,33 +117,35 @@ Values gru(Context& c) {
 Translator rnn(const char* activation) {
   return [activation](Context& c) {
     return one_state(c, [&](const Stack& stack, const Weights& w, ir::Value* x, ir::Value* h, bool reverse) {
-      return c.b.ops("rnn", {x, h, w.input, w.hidden, stack.summed_bias(w)}, {{"reverse", reverse}, {"activation", std::string(activation)}});
+      return c.b.ops("rnn", {x, h, w.input, w.hidden, stack.summed_bias(w)},
+                     {{"reverse", reverse}, {"activation", std::string(activation)}});
     });
   };
 }
 
 ir::Value* one_step(Context& c, ir::Value* x) { return c.op("expand_dims", {x}, {{"axes", ir::Dims{0}}}); }
 
-ir::Value* cell_bias(Context& c) {
-  return c.has("b_ih") ? c.op("add", {c.tensor("b_ih"), c.tensor("b_hh")}) : nullptr;
-}
+ir::Value* cell_bias(Context& c) { return c.has("b_ih") ? c.op("add", {c.tensor("b_ih"), c.tensor("b_hh")}) : nullptr; }
 
 Values lstm_cell(Context& c) {
   std::vector<ir::Value*> hx = c.tensors("hx");
   if (hx.size() != 2) c.fail("{} states are given, hidden and cell are expected", hx.size());
-  auto out = c.b.ops("lstm", {one_step(c, c.tensor("input")), hx[0], hx[1], c.tensor("w_ih"), c.tensor("w_hh"), cell_bias(c)});
+  auto out =
+      c.b.ops("lstm", {one_step(c, c.tensor("input")), hx[0], hx[1], c.tensor("w_ih"), c.tensor("w_hh"), cell_bias(c)});
   return {c.result(out[1]), c.result(out[2])};
 }
 
 Values gru_cell(Context& c) {
-  auto out = c.b.ops("gru", {one_step(c, c.tensor("input")), c.tensor("hx"), c.tensor("w_ih"), c.tensor("w_hh"), c.tensor_or_null("b_ih"), c.tensor_or_null("b_hh")});
+  auto out = c.b.ops("gru", {one_step(c, c.tensor("input")), c.tensor("hx"), c.tensor("w_ih"), c.tensor("w_hh"),
+                             c.tensor_or_null("b_ih"), c.tensor_or_null("b_hh")});
   return {c.result(out[1])};
 }
 
 Translator rnn_cell(const char* activation) {
   return [activation](Context& c) -> Values {
-    auto out = c.b.ops("rnn", {one_step(c, c.tensor("input")), c.tensor("hx"), c.tensor("w_ih"), c.tensor("w_hh"), cell_bias(c)},
-                       {{"activation", std::string(activation)}});
+    auto out = c.b.ops(
+        "rnn", {one_step(c, c.tensor("input")), c.tensor("hx"), c.tensor("w_ih"), c.tensor("w_hh"), cell_bias(c)},
+        {{"activation", std::string(activation)}});
     return {c.result(out[1])};
   };
 }

@@ -30,8 +30,10 @@ class Parser {
     expect("(");
     bool keyword_only = false;
     while (!accept(")")) {
-      if (accept("*")) keyword_only = true;
-      else s.arguments.push_back(argument(keyword_only));
+      if (accept("*"))
+        keyword_only = true;
+      else
+        s.arguments.push_back(argument(keyword_only));
       accept(", ");
     }
     expect(" -> ");
@@ -62,8 +64,11 @@ class Parser {
     if (peek() == '(') {  // a tuple type
       a.type = bracketed('(', ')');
     } else {
-      while (at_ < text_.size() && (std::isalnum(static_cast<unsigned char>(peek())) || peek() == '_' || peek() == '.')) a.type += text_[at_++];
-      if (a.type == "Dict" || a.type == "Future" || a.type == "Union" || a.type == "Tuple" || a.type == "RRef" || a.type == "Await") a.type += bracketed('(', ')');
+      while (at_ < text_.size() && (std::isalnum(static_cast<unsigned char>(peek())) || peek() == '_' || peek() == '.'))
+        a.type += text_[at_++];
+      if (a.type == "Dict" || a.type == "Future" || a.type == "Union" || a.type == "Tuple" || a.type == "RRef" ||
+          a.type == "Await")
+        a.type += bracketed('(', ')');
       if (peek() == '(') a.is_written = bracketed('(', ')').find('!') != std::string::npos;
     }
     if (a.type == "SymInt") a.type = "int";
@@ -97,7 +102,7 @@ class Parser {
       }
       return Value::list(std::move(items));
     }
-    if (accept("\"") ) {
+    if (accept("\"")) {
       std::string s = until("\"");
       expect("\"");
       return s;
@@ -105,7 +110,8 @@ class Parser {
     std::string word = until(",)]");
     Value v = number(word, a.type);
     // "int[2] stride=1"
-    if (a.list_depth > 0 && v.is_number()) return Value::list(Values(static_cast<size_t>(std::max(1, a.fixed_size)), v));
+    if (a.list_depth > 0 && v.is_number())
+      return Value::list(Values(static_cast<size_t>(std::max(1, a.fixed_size)), v));
     return v;
   }
 
@@ -123,7 +129,8 @@ class Parser {
     }
     double d = 0;
     auto [stop, bad] = std::from_chars(word.data(), word.data() + word.size(), d);
-    require<InternalError>(bad == std::errc() && stop == word.data() + word.size(), "bad default '{}' in schema {}", word, text_);
+    require<InternalError>(bad == std::errc() && stop == word.data() + word.size(), "bad default '{}' in schema {}",
+                           word, text_);
     return d;
   }
 
@@ -164,7 +171,8 @@ struct Table {
   std::deque<Schema> storage;
 
   Table() {
-    for (std::string_view text : texts) texts_of[text.substr(0, text.find_first_of(".(", text.find("::")))].push_back(text);
+    for (std::string_view text : texts)
+      texts_of[text.substr(0, text.find_first_of(".(", text.find("::")))].push_back(text);
   }
 };
 

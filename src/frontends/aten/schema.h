@@ -14,12 +14,12 @@ namespace godwit::frontends::aten {
 
 struct SchemaArgument {
   std::string name;
-  std::string type;              // "Tensor", "int", "float", "Scalar", "str", "ScalarType" ...; "t" for any; no SymInt
-  int list_depth = 0;            // 1: a list of `type`, 2: a list of lists
-  bool optional = false;         // the whole may be None
-  bool optional_items = false;   // items of the list may be None
-  int fixed_size = 0;            // "int[2]": one int stands for all two
-  bool is_written = false;       // "Tensor(a!)"
+  std::string type;             // "Tensor", "int", "float", "Scalar", "str", "ScalarType" ...; "t" for any; no SymInt
+  int list_depth = 0;           // 1: a list of `type`, 2: a list of lists
+  bool optional = false;        // the whole may be None
+  bool optional_items = false;  // items of the list may be None
+  int fixed_size = 0;           // "int[2]": one int stands for all two
+  bool is_written = false;      // "Tensor(a!)"
   bool keyword_only = false;
   std::optional<Value> fallback;
 };

@@ -56,7 +56,8 @@ Translator stacked(int64_t rank, int64_t axis, bool column) {
 
 // Pads are listed from the last axis backwards, low before high.
 void pad_axes(Context& c, const ir::Dims& pads, int64_t rank, ir::Dims& low, ir::Dims& high) {
-  if (pads.size() % 2 != 0 || static_cast<int64_t>(pads.size()) > 2 * rank) c.fail("{} paddings for rank {}", pads.size(), rank);
+  if (pads.size() % 2 != 0 || static_cast<int64_t>(pads.size()) > 2 * rank)
+    c.fail("{} paddings for rank {}", pads.size(), rank);
   low.assign(static_cast<size_t>(rank), ir::Dim(0));
   high = low;
   for (size_t i = 0; i * 2 < pads.size(); ++i) {
@@ -97,7 +98,9 @@ Values flip(Context& c) {
 }
 
 Translator flip_axis(int64_t axis) {
-  return [axis](Context& c) -> Values { return {c.result(c.op("flip", {c.tensor("self")}, {{"axes", ir::Dims{axis}}}))}; };
+  return [axis](Context& c) -> Values {
+    return {c.result(c.op("flip", {c.tensor("self")}, {{"axes", ir::Dims{axis}}}))};
+  };
 }
 
 Values roll(Context& c) {
@@ -148,12 +151,15 @@ Values repeat_interleave(Context& c) {
   ir::Value* x = c.tensor("self");
   if (c.is_none("dim")) x = c.b.reshape(x, {ir::product(x->shape())});
   const int64_t axis = c.has("dim") ? c.axis("dim", x->rank()) : 0;
-  if (c.schema.overload == "self_int") return {c.result(c.op("repeat", {x}, {{"count", c.integer("repeats")}, {"axis", axis}}))};
+  if (c.schema.overload == "self_int")
+    return {c.result(c.op("repeat", {x}, {{"count", c.integer("repeats")}, {"axis", axis}}))};
   ir::Value* counts = c.cast(c.tensor("repeats"), DType::i64);
   const ir::Dim& size = x->shape().at(static_cast<size_t>(axis));
-  if (counts->rank() == 0 || (counts->shape()[0].is(1) && !size.is(1))) counts = c.op("broadcast", {counts}, {{"shape", ir::Dims{size}}});
+  if (counts->rank() == 0 || (counts->shape()[0].is(1) && !size.is(1)))
+    counts = c.op("broadcast", {counts}, {{"shape", ir::Dims{size}}});
   ir::Value* ends = c.op("cumsum", {counts}, {{"axis", 0}});
-  ir::Dim total = c.has("output_size") ? c.integer("output_size") : c.b.read_one(c.op("sum", {counts}, {{"axes", ir::Dims{0}}}));
+  ir::Dim total =
+      c.has("output_size") ? c.integer("output_size") : c.b.read_one(c.op("sum", {counts}, {{"axes", ir::Dims{0}}}));
   ir::Value* places = c.op("arange", {}, {{"start", 0}, {"count", total}, {"dtype", DType::i64}});
   ir::Value* sources = c.op("searchsorted", {ends, places}, {{"right", true}});
   return {c.result(c.op("take", {x, sources}, {{"axis", axis}}))};
@@ -190,7 +196,9 @@ Values broadcast_tensors(Context& c) {
 }
 
 Translator triangle(const char* op) {
-  return [op](Context& c) -> Values { return {c.result(c.op(op, {c.tensor("self")}, {{"offset", c.integer("diagonal", 0)}}))}; };
+  return [op](Context& c) -> Values {
+    return {c.result(c.op(op, {c.tensor("self")}, {{"offset", c.integer("diagonal", 0)}}))};
+  };
 }
 
 // A vector on the diagonals of new matrices.
@@ -301,7 +309,8 @@ Rows shape_rows() {
       {"concat", cat},
       {"concatenate", cat},
       {"stack", stack},
-      {"hstack", [](Context& c) {
+      {"hstack",
+       [](Context& c) {
          const Values* items = c.get("tensors").items();
          const bool flat = items && !items->empty() && c.to_tensor((*items)[0])->rank() <= 1;
          return stacked(1, flat ? 0 : 1, false)(c);

@@ -28,7 +28,8 @@ double known(Context& c, const ir::Dim& d) {
   return static_cast<double>(d.value());
 }
 
-ir::Value* transform(Context& c, const char* op, ir::Value* x, int64_t axis, const ir::Dim& n, const std::string& norm) {
+ir::Value* transform(Context& c, const char* op, ir::Value* x, int64_t axis, const ir::Dim& n,
+                     const std::string& norm) {
   const std::string_view name = op;
   const bool inverse = name == "ifft" || name == "irfft";
   x = name == "rfft" ? c.floating(x) : as_complex(c, x);
@@ -52,9 +53,11 @@ Translator many_axes(const char* last_op, const char* other_op) {
     ir::Value* x = c.tensor("self");
     std::vector<int64_t> axes;
     const ir::Dims sizes = c.dims("s");
-    if (c.has("dim")) for (int64_t a : c.numbers("dim")) axes.push_back(c.wrap(a, x->rank()));
+    if (c.has("dim"))
+      for (int64_t a : c.numbers("dim")) axes.push_back(c.wrap(a, x->rank()));
     else
-      for (int64_t i = sizes.empty() ? 0 : x->rank() - static_cast<int64_t>(sizes.size()); i < x->rank(); ++i) axes.push_back(i);
+      for (int64_t i = sizes.empty() ? 0 : x->rank() - static_cast<int64_t>(sizes.size()); i < x->rank(); ++i)
+        axes.push_back(i);
     if (axes.empty()) return {c.result(as_complex(c, x))};
     const std::string norm = norm_of(c);
     auto length = [&](size_t i, bool half) {
@@ -125,12 +128,14 @@ Values complex_to_real(Context& c) {
   return {c.result(times(c, x, normalization(c, n) * n))};
 }
 
-// --- short-time transforms --------------------------------------------------------------------------------------------
-// The window as long as the frame: ones, or centred between zeros.
+// --- short-time transforms
+// -------------------------------------------------------------------------------------------- The window as long as
+// the frame: ones, or centred between zeros.
 ir::Value* frame_window(Context& c, int64_t n_fft, DType dtype) {
   const int64_t length = c.has("win_length") ? c.number("win_length") : n_fft;
   if (length == n_fft && c.is_none("window")) return nullptr;
-  ir::Value* w = c.has("window") ? c.cast(c.tensor("window"), dtype) : c.op("full", {c.scalar(dtype, 1)}, {{"shape", ir::Dims{length}}});
+  ir::Value* w = c.has("window") ? c.cast(c.tensor("window"), dtype)
+                                 : c.op("full", {c.scalar(dtype, 1)}, {{"shape", ir::Dims{length}}});
   if (length == n_fft) return w;
   const int64_t left = (n_fft - length) / 2;
   return c.op("pad", {w, c.scalar(dtype, 0)}, {{"low", ir::Dims{left}}, {"high", ir::Dims{n_fft - length - left}}});
@@ -147,10 +152,12 @@ Values stft(Context& c) {
     if (mode == "replicate") mode = "edge";
     if (mode == "circular") mode = "wrap";
     const ir::Dims sides = {0, n_fft / 2};
-    x = c.op("pad", {x, mode == "constant" ? c.scalar_like(x, 0) : nullptr}, {{"low", sides}, {"high", sides}, {"mode", mode}});
+    x = c.op("pad", {x, mode == "constant" ? c.scalar_like(x, 0) : nullptr},
+             {{"low", sides}, {"high", sides}, {"mode", mode}});
   }
   ir::Value* frames = c.op("unfold", {x}, {{"axis", 1}, {"size", n_fft}, {"step", hop}});  // (B, frames, n_fft)
-  if (ir::Value* w = frame_window(c, n_fft, is_complex(x->dtype()) ? DType::f32 : x->dtype())) frames = c.op("multiply", {frames, c.cast(w, frames->dtype())});
+  if (ir::Value* w = frame_window(c, n_fft, is_complex(x->dtype()) ? DType::f32 : x->dtype()))
+    frames = c.op("multiply", {frames, c.cast(w, frames->dtype())});
   const bool onesided = is_complex(x->dtype()) ? false : c.is_none("onesided") || c.flag("onesided");
   ir::Value* y = onesided ? c.op("rfft", {frames}, {{"axis", 2}, {"n", n_fft}})
                           : c.op("fft", {as_complex(c, frames)}, {{"axis", 2}, {"n", n_fft}});
@@ -187,11 +194,13 @@ Values istft(Context& c) {
   ir::Dim stop = center ? full - ir::Dim(n_fft / 2) : full;
   if (c.has("length")) stop = start + c.integer("length");
   auto cut = [&](ir::Value* v) {
-    return c.op("slice", {v}, {{"axes", ir::Dims{v->rank() - 1}}, {"starts", ir::Dims{start}}, {"stops", ir::Dims{stop}}});
+    return c.op("slice", {v},
+                {{"axes", ir::Dims{v->rank() - 1}}, {"starts", ir::Dims{start}}, {"stops", ir::Dims{stop}}});
   };
   y = c.op("divide", {cut(y), cut(envelope)});
   const ir::Dim missing = stop - full;
-  if (missing.is_known() && missing.value() > 0) y = c.op("pad", {y, c.scalar_like(y, 0)}, {{"low", ir::Dims{0, 0}}, {"high", ir::Dims{0, missing}}});
+  if (missing.is_known() && missing.value() > 0)
+    y = c.op("pad", {y, c.scalar_like(y, 0)}, {{"low", ir::Dims{0, 0}}, {"high", ir::Dims{0, missing}}});
   return {c.result(flat ? c.op("squeeze", {y}, {{"axes", ir::Dims{0}}}) : y)};
 }
 

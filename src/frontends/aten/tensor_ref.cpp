@@ -8,8 +8,8 @@ namespace godwit::frontends::aten {
 
 struct TensorRef::Cell {
   Heap* heap = nullptr;
-  ir::Value* value = nullptr;  // a root's contents; a view's as last derived
-  uint64_t version = 0;        // root: number of writes; view: the root's version that `value` belongs to
+  ir::Value* value = nullptr;        // a root's contents; a view's as last derived
+  uint64_t version = 0;              // root: number of writes; view: the root's version that `value` belongs to
   const ir::Graph* graph = nullptr;  // where `value` was derived
   bool contiguous = true;
   std::shared_ptr<Cell> base;
@@ -45,7 +45,8 @@ ir::Value* TensorRef::read() const {
   std::vector<Cell*> stale;
   Cell* at = cell_.get();
   const uint64_t version = at->root().version;
-  for (; at->base && (at->version != version || !at->heap->is_open(at->graph)); at = at->base.get()) stale.push_back(at);
+  for (; at->base && (at->version != version || !at->heap->is_open(at->graph)); at = at->base.get())
+    stale.push_back(at);
   for (; !stale.empty(); stale.pop_back()) {
     Cell* view = stale.back();
     view->value = view->forward(view->heap->builder(), view->base->value);
@@ -104,7 +105,7 @@ TensorRef TensorRef::root() const {
   return TensorRef(std::move(c));
 }
 
-Heap::Region::Region(Heap& heap, ir::Graph& graph) 
+Heap::Region::Region(Heap& heap, ir::Graph& graph)
     : heap_(heap), outer_(&heap.builder_.graph()), into_(heap.builder_, graph), graph_(&graph) {
   heap.regions_.push_back(this);
 }

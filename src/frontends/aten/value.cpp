@@ -29,10 +29,10 @@ struct Code {
 };
 
 constexpr Code codes[] = {
-    {0, DType::u8},        {1, DType::i8},          {2, DType::i16},      {3, DType::i32},         {4, DType::i64},
-    {5, DType::f16},       {6, DType::f32},         {7, DType::f64},      {9, DType::c64},         {10, DType::c128},
-    {11, DType::boolean},  {15, DType::bf16},       {23, DType::f8e5m2},  {24, DType::f8e4m3fn},   {25, DType::f8e5m2fnuz},
-    {26, DType::f8e4m3fnuz}, {27, DType::u16},      {28, DType::u32},     {29, DType::u64},        {44, DType::f8e8m0},
+    {0, DType::u8},          {1, DType::i8},    {2, DType::i16},     {3, DType::i32},       {4, DType::i64},
+    {5, DType::f16},         {6, DType::f32},   {7, DType::f64},     {9, DType::c64},       {10, DType::c128},
+    {11, DType::boolean},    {15, DType::bf16}, {23, DType::f8e5m2}, {24, DType::f8e4m3fn}, {25, DType::f8e5m2fnuz},
+    {26, DType::f8e4m3fnuz}, {27, DType::u16},  {28, DType::u32},    {29, DType::u64},      {44, DType::f8e8m0},
 };
 
 }  // namespace

@@ -43,7 +43,9 @@ struct Value {
 
   Value() = default;
   Value(None) {}
-  Value(TensorRef v) { if (v) data = std::move(v); }
+  Value(TensorRef v) {
+    if (v) data = std::move(v);
+  }
   Value(RunNumber v) : data(v) {}
   Value(bool v) : data(v) {}
   Value(int v) : data(ir::Dim(v)) {}
@@ -62,9 +64,13 @@ struct Value {
   static Value dims(const ir::Dims& dims) { return list({dims.begin(), dims.end()}); }
 
   template <class T>
-  bool is() const { return std::holds_alternative<T>(data); }
+  bool is() const {
+    return std::holds_alternative<T>(data);
+  }
   template <class T>
-  const T* get() const { return std::get_if<T>(&data); }
+  const T* get() const {
+    return std::get_if<T>(&data);
+  }
 
   bool is_none() const { return is<None>(); }
   bool is_tensor() const { return is<TensorRef>(); }

@@ -16,7 +16,9 @@ TensorRef permuted(const TensorRef& t, std::vector<int64_t> axes) {
     same = same && axes[i] == static_cast<int64_t>(i);
   }
   if (same) return t;
-  auto forward = [axes](ops::Builder& b, ir::Value* base) { return b.op("transpose", {base}, {{"axes", ir::dims(axes)}}); };
+  auto forward = [axes](ops::Builder& b, ir::Value* base) {
+    return b.op("transpose", {base}, {{"axes", ir::dims(axes)}});
+  };
   auto inverse = [back](ops::Builder& b, ir::Value*, ir::Value* update) {
     return b.op("transpose", {update}, {{"axes", ir::dims(back)}});
   };
@@ -45,11 +47,17 @@ ir::Attrs range(int64_t axis, const ir::Dim& start, const ir::Dim& stop, const i
 
 TensorRef sliced(const TensorRef& t, int64_t axis, const ir::Dim& start, const ir::Dim& stop, const ir::Dim& step) {
   const ir::Dim& size = t.shape().at(static_cast<size_t>(axis));
-  const bool whole = start.is(0) && step.is(1) && (stop == size || (stop.is_known() && stop.value() >= (size.is_known() ? size.value() : INT32_MAX)));
-  if (whole) return t.view([](ops::Builder&, ir::Value* base) { return base; }, [](ops::Builder&, ir::Value*, ir::Value* update) { return update; }, t.is_contiguous());
+  const bool whole =
+      start.is(0) && step.is(1) &&
+      (stop == size || (stop.is_known() && stop.value() >= (size.is_known() ? size.value() : INT32_MAX)));
+  if (whole)
+    return t.view([](ops::Builder&, ir::Value* base) { return base; },
+                  [](ops::Builder&, ir::Value*, ir::Value* update) { return update; }, t.is_contiguous());
   auto attrs = range(axis, start, stop, step);
   auto forward = [attrs](ops::Builder& b, ir::Value* base) { return b.op("slice", {base}, attrs); };
-  auto inverse = [attrs](ops::Builder& b, ir::Value* base, ir::Value* update) { return b.op("slice_update", {base, update}, attrs); };
+  auto inverse = [attrs](ops::Builder& b, ir::Value* base, ir::Value* update) {
+    return b.op("slice_update", {base, update}, attrs);
+  };
   return t.view(forward, inverse, step.is(1) && stays_contiguous(t, axis));
 }
 
@@ -58,7 +66,8 @@ TensorRef selected(const TensorRef& t, int64_t axis, const ir::Dim& index) {
   const ir::Dim& size = t.shape().at(static_cast<size_t>(axis));
   if (index.is_known() && index.value() < 0) start = size + index;
   if (start.is_known() && size.is_known())
-    require<UsageError>(start.value() >= 0 && start.value() < size.value(), "index {} is out of range for size {}", index.value(), size.value());
+    require<UsageError>(start.value() >= 0 && start.value() < size.value(), "index {} is out of range for size {}",
+                        index.value(), size.value());
   auto attrs = range(axis, start, start + ir::Dim(1), 1);
   auto forward = [attrs, axis](ops::Builder& b, ir::Value* base) {
     return b.op("squeeze", {b.op("slice", {base}, attrs)}, {{"axes", ir::Dims{axis}}});
@@ -99,7 +108,9 @@ Values view(Context& c) {
       return [=](ops::Builder& b, ir::Value* v) { return b.op("bitcast", {v}, {{"from", from}, {"to", target}}); };
     };
     auto back = cast(to, t.dtype());
-    return {t.view(cast(t.dtype(), to), [back](ops::Builder& b, ir::Value*, ir::Value* update) { return back(b, update); }, t.is_contiguous())};
+    return {t.view(
+        cast(t.dtype(), to), [back](ops::Builder& b, ir::Value*, ir::Value* update) { return back(b, update); },
+        t.is_contiguous())};
   }
   return {reshaped(t, resolved_shape(c, c.dims(c.schema.find("size") ? "size" : "shape"), t.shape()))};
 }
@@ -130,8 +141,10 @@ Values flatten(Context& c) {
   ir::Dim merged = 1;
   for (int64_t i = 0; i < rank; ++i) {
     const ir::Dim& d = t.shape()[static_cast<size_t>(i)];
-    if (i < first || i > last) shape.push_back(d);
-    else merged = merged * d;
+    if (i < first || i > last)
+      shape.push_back(d);
+    else
+      merged = merged * d;
     if (i == last) shape.push_back(merged);
   }
   return {reshape_or_copy(c, t, shape)};
@@ -155,7 +168,9 @@ Values unsqueeze(Context& c) {
   TensorRef t = c.ref("self");
   const int64_t axis = c.axis("dim", t.rank() + 1);
   auto forward = [axis](ops::Builder& b, ir::Value* v) { return b.op("expand_dims", {v}, {{"axes", ir::Dims{axis}}}); };
-  auto inverse = [axis](ops::Builder& b, ir::Value*, ir::Value* u) { return b.op("squeeze", {u}, {{"axes", ir::Dims{axis}}}); };
+  auto inverse = [axis](ops::Builder& b, ir::Value*, ir::Value* u) {
+    return b.op("squeeze", {u}, {{"axes", ir::Dims{axis}}});
+  };
   return {t.view(forward, inverse, t.is_contiguous())};
 }
 
@@ -296,9 +311,12 @@ Values split_every(Context& c, const TensorRef& t, int64_t axis, const ir::Dim& 
   const ir::Dim count = size.is(0) ? ir::Dim(1) : ceildiv(total, size);
   // With a symbolic size the number of parts is what the program was written for.
   int64_t n = 0;
-  if (count.is_known()) n = std::max<int64_t>(1, count.value());
-  else if (!c.session.expected.empty()) n = static_cast<int64_t>(c.session.expected.size());
-  else c.unsupported("the number of parts must be known, it is {}", count.str());
+  if (count.is_known())
+    n = std::max<int64_t>(1, count.value());
+  else if (!c.session.expected.empty())
+    n = static_cast<int64_t>(c.session.expected.size());
+  else
+    c.unsupported("the number of parts must be known, it is {}", count.str());
   if (n > 100000) c.unsupported("{} parts", n);
   ir::Dims cuts;
   for (int64_t i = 0; i < n; ++i) cuts.push_back(size * ir::Dim(i));
@@ -359,7 +377,8 @@ Values unbind(Context& c) {
 Values diagonal(Context& c) {
   TensorRef t = c.ref("self");
   const int64_t rank = t.rank();
-  ir::Attrs attrs = {{"offset", c.integer("offset", 0)}, {"axis1", c.axis("dim1", rank)}, {"axis2", c.axis("dim2", rank)}};
+  ir::Attrs attrs = {
+      {"offset", c.integer("offset", 0)}, {"axis1", c.axis("dim1", rank)}, {"axis2", c.axis("dim2", rank)}};
   return {t.view([attrs](ops::Builder& b, ir::Value* v) { return b.op("diagonal", {v}, attrs); }, {}, false)};
 }
 
@@ -379,8 +398,10 @@ Values as_strided(Context& c) {
   for (size_t i = 0; i < size.size(); ++i) last = last + (size[i] - ir::Dim(1)) * stride[i];
   const ir::Dim room = ir::product(t.shape()) - last, count = ir::product(size);
   if (!room.is_known()) c.unsupported("strides over a symbolic size");
-  if (!count.is(0) && room.value() < 1) c.fail("element {} of a tensor with {} elements is read", last.str(), ir::product(t.shape()).str());
-  ir::Attrs attrs = {{"shape", c.dims("size")}, {"strides", c.dims("stride")}, {"offset", c.integer("storage_offset", 0)}};
+  if (!count.is(0) && room.value() < 1)
+    c.fail("element {} of a tensor with {} elements is read", last.str(), ir::product(t.shape()).str());
+  ir::Attrs attrs = {
+      {"shape", c.dims("size")}, {"strides", c.dims("stride")}, {"offset", c.integer("storage_offset", 0)}};
   return {t.view([attrs](ops::Builder& b, ir::Value* v) { return b.op("as_strided", {v}, attrs); }, {}, false)};
 }
 
@@ -402,12 +423,14 @@ ir::Value* to_real(ops::Builder& b, ir::Value* v) {
 
 Values view_as_complex(Context& c) {
   TensorRef t = c.ref("self");
-  return {t.view(to_complex, [](ops::Builder& b, ir::Value*, ir::Value* u) { return to_real(b, u); }, t.is_contiguous())};
+  return {t.view(
+      to_complex, [](ops::Builder& b, ir::Value*, ir::Value* u) { return to_real(b, u); }, t.is_contiguous())};
 }
 
 Values view_as_real(Context& c) {
   TensorRef t = c.ref("self");
-  return {t.view(to_real, [](ops::Builder& b, ir::Value*, ir::Value* u) { return to_complex(b, u); }, t.is_contiguous())};
+  return {t.view(
+      to_real, [](ops::Builder& b, ir::Value*, ir::Value* u) { return to_complex(b, u); }, t.is_contiguous())};
 }
 
 Values complex_part(Context& c, const char* op) {
@@ -425,9 +448,12 @@ Translator at_least(int64_t n) {
     auto widened = [&](const TensorRef& t) {
       ir::Dims shape = t.shape();
       if (shape.size() >= static_cast<size_t>(n)) return t;
-      if (n == 3 && shape.size() == 2) shape.push_back(1);
-      else if (n == 3 && shape.size() == 1) shape = {1, shape[0], 1};
-      else while (shape.size() < static_cast<size_t>(n)) shape.insert(shape.begin(), ir::Dim(1));
+      if (n == 3 && shape.size() == 2)
+        shape.push_back(1);
+      else if (n == 3 && shape.size() == 1)
+        shape = {1, shape[0], 1};
+      else
+        while (shape.size() < static_cast<size_t>(n)) shape.insert(shape.begin(), ir::Dim(1));
       return reshaped(t, shape);
     };
     if (c.schema.find("self")) return {widened(c.ref("self"))};
@@ -440,12 +466,13 @@ Translator at_least(int64_t n) {
 // Where several rows have a *_copy twin (decompositions without views), the twin reads the same.
 void add(Rows& rows, const std::string& name, const Translator& t, bool with_copy) {
   rows.push_back({name, t});
-  if (with_copy) rows.push_back({name + "_copy", [t](Context& c) -> Values {
-    Values out = t(c);
-    for (Value& v : out)
-      if (auto* ref = v.get<TensorRef>()) v = c.result(ref->read());
-    return out;
-  }});
+  if (with_copy)
+    rows.push_back({name + "_copy", [t](Context& c) -> Values {
+                      Values out = t(c);
+                      for (Value& v : out)
+                        if (auto* ref = v.get<TensorRef>()) v = c.result(ref->read());
+                      return out;
+                    }});
 }
 
 }  // namespace
@@ -491,7 +518,8 @@ Rows view_rows() {
   add(rows, "slice", slice, true);
   add(rows, "select", select, true);
   add(rows, "split", split, true);
-  add(rows, "split_with_sizes", [](Context& c) { return split_sizes(c, "split_sizes"); }, true);
+  add(
+      rows, "split_with_sizes", [](Context& c) { return split_sizes(c, "split_sizes"); }, true);
   add(rows, "unbind", unbind, true);
   add(rows, "diagonal", diagonal, true);
   add(rows, "unfold", unfold, true);

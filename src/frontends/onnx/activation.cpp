@@ -75,7 +75,8 @@ Row softmax_like(std::string onnx, std::string op) {
 Values hardmax(Call& c) {  // one at the first maximum
   return over_axis(c, [&](Value* x, int64_t axis) {
     Value* at = c.op("argmax", {x}, {{"axis", ir::Dim(axis)}, {"keepdims", true}});
-    Value* places = c.op("arange", {}, {{"start", ir::Dim(0)}, {"count", x->shape()[static_cast<size_t>(axis)]}, {"dtype", DType::i64}});
+    Value* places = c.op(
+        "arange", {}, {{"start", ir::Dim(0)}, {"count", x->shape()[static_cast<size_t>(axis)]}, {"dtype", DType::i64}});
     return c.cast(c.op("equal", {along(c, places, axis, x->rank()), at}), x->dtype());
   });
 }
@@ -83,11 +84,26 @@ Values hardmax(Call& c) {  // one at the first maximum
 }  // namespace
 
 Rows activation_rows() {
-  return {rename("Relu", "relu"), rename("Sigmoid", "sigmoid"), rename("Softsign", "softsign"), rename("Mish", "mish"),
-          rename("HardSwish", "hard_swish"), {"LeakyRelu", leaky_relu}, {"Elu", elu}, {"Selu", selu}, {"Celu", celu},
-          {"HardSigmoid", hard_sigmoid}, {"Softplus", softplus}, {"Gelu", gelu}, {"Swish", swish}, {"SwiGLU", swiglu}, {"PRelu", prelu},
-          {"ThresholdedRelu", thresholded_relu}, {"Shrink", shrink}, softmax_like("Softmax", "softmax"),
-          softmax_like("LogSoftmax", "log_softmax"), {"Hardmax", hardmax}};
+  return {rename("Relu", "relu"),
+          rename("Sigmoid", "sigmoid"),
+          rename("Softsign", "softsign"),
+          rename("Mish", "mish"),
+          rename("HardSwish", "hard_swish"),
+          {"LeakyRelu", leaky_relu},
+          {"Elu", elu},
+          {"Selu", selu},
+          {"Celu", celu},
+          {"HardSigmoid", hard_sigmoid},
+          {"Softplus", softplus},
+          {"Gelu", gelu},
+          {"Swish", swish},
+          {"SwiGLU", swiglu},
+          {"PRelu", prelu},
+          {"ThresholdedRelu", thresholded_relu},
+          {"Shrink", shrink},
+          softmax_like("Softmax", "softmax"),
+          softmax_like("LogSoftmax", "log_softmax"),
+          {"Hardmax", hardmax}};
 }
 
 }  // namespace godwit::frontends::onnx

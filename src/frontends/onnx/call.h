@@ -24,7 +24,7 @@ class Call {
 
   size_t count() const { return inputs.size(); }
   bool has(size_t i) const { return i < inputs.size() && inputs[i]; }
-  Value* in(size_t i) const;                                        // must be there
+  Value* in(size_t i) const;  // must be there
   Value* maybe(size_t i) const { return has(i) ? inputs[i] : nullptr; }
   DType dtype(size_t i = 0) const { return in(i)->dtype(); }
   int64_t rank(size_t i = 0) const { return in(i)->rank(); }

@@ -32,7 +32,8 @@ bool is_squeeze(const Value* squeezed, const Value* whole) {
 Values assume_squeezed(Call& c, bool condition) {
   Value* holds = c.in(0)->rank() == 0 ? c.in(0) : c.b.reshape(c.in(0), {});
   if (!condition) holds = c.op("logical_not", {holds});
-  const std::string message = "the model was imported for inputs whose dimension is 1 where " + c.node.name + " squeezes it";
+  const std::string message =
+      "the model was imported for inputs whose dimension is 1 where " + c.node.name + " squeezes it";
   c.b.region_op("check", {holds}, {{"message", message}}, {}, {});
   c.importer.warn(c.node.name + " squeezes a dimension of unknown size: it is taken to be 1, and every run checks it");
   return c.importer.inline_graph(c.graph(condition ? "then_branch" : "else_branch"), c.scope, {});
@@ -64,8 +65,10 @@ Values if_row(Call& c) {
       return assume_squeezed(c, condition);
     }
     if (!type)
-      c.fail("the branches give {} and {}; the condition must be known at conversion: give shapes or values of inputs (--input)",
-             ir::str(a[i]->type), ir::str(b[i]->type));
+      c.fail(
+          "the branches give {} and {}; the condition must be known at conversion: give shapes or values of inputs "
+          "(--input)",
+          ir::str(a[i]->type), ir::str(b[i]->type));
     types.push_back(*type);
   }
   Value* condition = c.in(0)->rank() == 0 ? c.in(0) : c.b.reshape(c.in(0), {});
@@ -131,7 +134,8 @@ Values write_loop(Call& c, Value* trips, Value* condition, const Values& carried
   for (size_t i = 0; i < carried.size(); ++i)
     if (results[i].shape && !(results[i].shape == carried[i]->type.shape))
       for (size_t k = 0; k < results[i].shape->size(); ++k)
-        if (!((*results[i].shape)[k] == (*carried[i]->type.shape)[k])) (*results[i].shape)[k] = ops::InferContext::fresh();
+        if (!((*results[i].shape)[k] == (*carried[i]->type.shape)[k]))
+          (*results[i].shape)[k] = ops::InferContext::fresh();
   Values operands{trips, condition};
   operands.insert(operands.end(), carried.begin(), carried.end());
   std::vector<std::unique_ptr<ir::Graph>> regions;
@@ -149,10 +153,12 @@ Values loop_row(Call& c) {
   for (const Value* v : carried)
     if (!v) c.fail("a carried value is missing");
   if (body.inputs.size() != carried.size() + 2 || body.outputs.size() < carried.size() + 1)
-    c.fail("the body has {} inputs and {} outputs for {} carried values", body.inputs.size(), body.outputs.size(), carried.size());
+    c.fail("the body has {} inputs and {} outputs for {} carried values", body.inputs.size(), body.outputs.size(),
+           carried.size());
   auto scalar = [&](Value* v) { return !v || v->rank() == 0 ? v : c.b.reshape(v, {}); };
   Value *trips = scalar(c.maybe(0)), *condition = scalar(c.maybe(1));
-  const ir::Shape iteration = body.inputs[0].type.shape && body.inputs[0].type.shape->size() == 1 ? ir::Shape{1} : ir::Shape{};
+  const ir::Shape iteration =
+      body.inputs[0].type.shape && body.inputs[0].type.shape->size() == 1 ? ir::Shape{1} : ir::Shape{};
   return write_loop(c, trips, condition, carried, [&](const Values& arguments) {
     Values inner = arguments;
     inner[0] = c.b.reshape(arguments[0], iteration);

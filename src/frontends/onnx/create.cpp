@@ -14,9 +14,11 @@ Values constant(Call& c) {
       if (!a->tensor) c.fail("attribute {} holds no tensor", key);
       return {c.importer.tensor(*a->tensor, name)};
     }
-  if (c.has_attribute("value_int")) return {c.b.constant(Tensor::of<int64_t>(DType::i64, {}, {c.integer("value_int", 0)}))};
+  if (c.has_attribute("value_int"))
+    return {c.b.constant(Tensor::of<int64_t>(DType::i64, {}, {c.integer("value_int", 0)}))};
   if (c.has_attribute("value_float")) return {c.b.scalar(DType::f32, c.real("value_float", 0))};
-  if (c.has_attribute("value_ints")) return {c.importer.tensor({name, Tensor::ints(c.integers("value_ints")), {}}, name)};
+  if (c.has_attribute("value_ints"))
+    return {c.importer.tensor({name, Tensor::ints(c.integers("value_ints")), {}}, name)};
   if (const file::Attribute* a = c.attribute("value_floats")) {
     Tensor t = Tensor::of(DType::f32, {static_cast<int64_t>(a->floats.size())}, a->floats);
     return {c.importer.tensor({name, t, {}}, name)};
@@ -60,8 +62,11 @@ Values range(Call& c) {
 Values eye_like(Call& c) {
   Value* x = c.in(0);
   if (x->rank() != 2) c.fail("the input must have two axes");
-  return {c.op("eye", {}, {{"rows", x->shape()[0]}, {"columns", x->shape()[1]}, {"offset", ir::Dim(c.integer("k", 0))},
-                           {"dtype", c.dtype_attribute("dtype", x->dtype())}})};
+  return {c.op("eye", {},
+               {{"rows", x->shape()[0]},
+                {"columns", x->shape()[1]},
+                {"offset", ir::Dim(c.integer("k", 0))},
+                {"dtype", c.dtype_attribute("dtype", x->dtype())}})};
 }
 
 // Random numbers in the distribution asked for; `seed` names another generator's stream, which is not imitated.
@@ -94,9 +99,14 @@ Values multinomial(Call& c) {  // the largest of log-probabilities plus Gumbel n
 }  // namespace
 
 Rows create_rows() {
-  return {{"Constant", constant}, {"ConstantOfShape", constant_of_shape}, {"Range", range}, {"EyeLike", eye_like},
-          random_row("RandomUniform", false, false), random_row("RandomNormal", true, false),
-          random_row("RandomUniformLike", false, true), random_row("RandomNormalLike", true, true),
+  return {{"Constant", constant},
+          {"ConstantOfShape", constant_of_shape},
+          {"Range", range},
+          {"EyeLike", eye_like},
+          random_row("RandomUniform", false, false),
+          random_row("RandomNormal", true, false),
+          random_row("RandomUniformLike", false, true),
+          random_row("RandomNormalLike", true, true),
           {"Multinomial", multinomial}};
 }
 

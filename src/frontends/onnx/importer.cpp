@@ -13,7 +13,7 @@ constexpr int64_t newest_opset = 28;
 constexpr int64_t max_nodes = 500'000;  // after inlining functions
 // A node that reads the result of an unsupported one: nothing is known of its operands.
 constexpr std::string_view blocked_op = "unsupported.blocked";
-constexpr size_t max_calls = 32;        // functions within functions
+constexpr size_t max_calls = 32;  // functions within functions
 
 // "batch size" -> "batch_size": a symbol of the IR.
 std::string symbol_name(const std::string& param) {
@@ -59,9 +59,12 @@ ir::Type Importer::type_of(const file::ValueType& type, const std::string& name)
   if (!type.shape) return out;
   out.shape.emplace();
   for (const file::Dimension& d : *type.shape) {
-    if (d.value && *d.value >= 0) out.shape->push_back(*d.value);
-    else if (!d.param.empty()) out.shape->push_back(ir::Dim::symbol(symbol_name(d.param)));
-    else out.shape->push_back(ops::InferContext::fresh());
+    if (d.value && *d.value >= 0)
+      out.shape->push_back(*d.value);
+    else if (!d.param.empty())
+      out.shape->push_back(ir::Dim::symbol(symbol_name(d.param)));
+    else
+      out.shape->push_back(ops::InferContext::fresh());
   }
   return out;
 }
@@ -74,7 +77,8 @@ void Importer::declare_input(const file::ValueInfo& info) {
     if (given->second.dtype) type.dtype = *given->second.dtype;
     if (given->second.shape) {
       require<UsageError>(!type.shape || type.shape->size() == given->second.shape->size(),
-                          "input {} is {}, the shape {} is asked for", info.name, ir::str(type), ir::str(*given->second.shape));
+                          "input {} is {}, the shape {} is asked for", info.name, ir::str(type),
+                          ir::str(*given->second.shape));
       type.shape = given->second.shape;
     }
   }
@@ -108,7 +112,8 @@ void Importer::run() {
   const auto opset = model_.opsets.find("");
   require<FileError>(opset == model_.opsets.end() || opset->second <= newest_opset,
                      "[onnx] opset {} is newer than {}, the newest that is known", opset->second, newest_opset);
-  if (opset != model_.opsets.end() && opset->second < 7) warn("opset " + std::to_string(opset->second) + " is older than 7");
+  if (opset != model_.opsets.end() && opset->second < 7)
+    warn("opset " + std::to_string(opset->second) + " is older than 7");
   Scope scope;
   scope.opsets = &model_.opsets;
   std::set<std::string> initialized;
@@ -146,8 +151,8 @@ Values Importer::inline_graph(const file::Graph& graph, const Scope& outer, cons
   scope.outer = &outer;
   scope.opsets = outer.opsets;
   scope.prefix = outer.prefix;
-  require<FileError>(graph.inputs.size() == arguments.size(), "[onnx] subgraph {} has {} inputs, {} are given", graph.name,
-                     graph.inputs.size(), arguments.size());
+  require<FileError>(graph.inputs.size() == arguments.size(), "[onnx] subgraph {} has {} inputs, {} are given",
+                     graph.name, graph.inputs.size(), arguments.size());
   for (size_t i = 0; i < arguments.size(); ++i) scope.values[graph.inputs[i].name] = arguments[i];
   for (const file::NamedTensor& t : graph.initializers)
     if (!scope.values.contains(t.name)) scope.values[t.name] = tensor(t, t.name);
@@ -171,8 +176,8 @@ void Importer::add_node(const file::Node& node, Scope& scope) {
   Values inputs;
   for (const std::string& name : node.inputs) {
     Value* v = name.empty() ? nullptr : scope.find(name);
-    require<FileError>(v || name.empty(), "[onnx] node {} ({}) reads {}, which no node before it makes", place_of(node, scope),
-                       node.op, name);
+    require<FileError>(v || name.empty(), "[onnx] node {} ({}) reads {}, which no node before it makes",
+                       place_of(node, scope), node.op, name);
     inputs.push_back(v);
   }
   Values outputs = translate(node, inputs, scope);
@@ -180,7 +185,8 @@ void Importer::add_node(const file::Node& node, Scope& scope) {
     if (node.outputs[i].empty()) continue;
     require<UsageError>(i < outputs.size() && outputs[i], "[{}] output {} is not supported (node {})", node.op, i,
                         place_of(node, scope));
-    if (outputs[i]->kind == Value::Kind::node && outputs[i]->name.empty()) outputs[i]->name = scope.prefix + node.outputs[i];
+    if (outputs[i]->kind == Value::Kind::node && outputs[i]->name.empty())
+      outputs[i]->name = scope.prefix + node.outputs[i];
     scope.values[node.outputs[i]] = outputs[i];
   }
 }
@@ -193,7 +199,8 @@ const file::Function* Importer::function_of(const file::Node& node) const {
 
 Values Importer::call_function(const file::Function& f, const file::Node& node, const Values& inputs, Scope& outer) {
   const bool recursive = std::find(calls_.begin(), calls_.end(), &f) != calls_.end();
-  require<FileError>(!recursive && calls_.size() < max_calls, "[onnx] function {} calls itself or is nested too deep", f.name);
+  require<FileError>(!recursive && calls_.size() < max_calls, "[onnx] function {} calls itself or is nested too deep",
+                     f.name);
   require<FileError>(inputs.size() <= f.inputs.size(), "[onnx] function {} takes {} inputs, {} are given", f.name,
                      f.inputs.size(), inputs.size());
   Call call(*this, node, outer, 1, inputs);

@@ -98,7 +98,7 @@ class Importer {
   Imported& result_;
   ops::Builder builder_;
   std::unordered_map<const Value*, std::optional<Tensor>> folded_;
-  std::vector<std::vector<Value*>> bound_;  // values whose content a region's `bind` gave, per open region
+  std::vector<std::vector<Value*>> bound_;    // values whose content a region's `bind` gave, per open region
   std::vector<const file::Function*> calls_;  // functions being inlined
   std::vector<std::unique_ptr<ir::Graph>> discarded_;
   std::set<std::string> warned_;

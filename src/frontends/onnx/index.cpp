@@ -20,8 +20,9 @@ Values gather_nd(Call& c) {
 }
 
 Values scatter_elements(Call& c) {
-  return {c.op("scatter", {c.in(0), indices(c, 1), c.in(2)},
-               {{"axis", ir::Dim(c.axis(c.integer("axis", 0), c.rank()))}, {"reduction", c.text("reduction", "none")}})};
+  return {
+      c.op("scatter", {c.in(0), indices(c, 1), c.in(2)},
+           {{"axis", ir::Dim(c.axis(c.integer("axis", 0), c.rank()))}, {"reduction", c.text("reduction", "none")}})};
 }
 
 Values scatter_nd(Call& c) {
@@ -45,8 +46,9 @@ Values compress(Call& c) {
 Values topk(Call& c) {
   const ir::Dim k = c.opset < 10 ? ir::Dim(c.integer("k", 1)) : c.dim(1);
   const int64_t axis = c.axis(c.integer("axis", -1), c.rank());
-  return c.b.ops("topk", {c.in(0)}, {{"k", k}, {"axis", ir::Dim(axis)}, {"largest", c.flag("largest", true)},
-                                     {"sorted", c.flag("sorted", true)}});
+  return c.b.ops(
+      "topk", {c.in(0)},
+      {{"k", k}, {"axis", ir::Dim(axis)}, {"largest", c.flag("largest", true)}, {"sorted", c.flag("sorted", true)}});
 }
 
 Values unique(Call& c) {
@@ -74,7 +76,8 @@ Values tensor_scatter(Call& c) {
   const int64_t rank = cache->rank(), axis = c.axis(c.integer("axis", -2), rank);
   if (axis == 0) c.fail("axis 0 is the batch");
   const ir::Dim steps = update->shape()[static_cast<size_t>(axis)], size = cache->shape()[static_cast<size_t>(axis)];
-  Value* at = along(c, c.op("arange", {}, {{"start", ir::Dim(0)}, {"count", steps}, {"dtype", DType::i64}}), axis, rank);
+  Value* at =
+      along(c, c.op("arange", {}, {{"start", ir::Dim(0)}, {"count", steps}, {"dtype", DType::i64}}), axis, rank);
   if (c.has(2)) at = add(c, at, along(c, c.cast(c.in(2), DType::i64), 0, rank));
   if (c.text("mode", "linear") == "circular") at = c.op("remainder", {at, c.b.dim(size)});
   at = c.op("broadcast", {at}, {{"shape", update->shape()}});
@@ -85,8 +88,10 @@ Values max_unpool(Call& c) {
   Value *x = c.in(0), *at = c.in(1);
   const auto spatial = static_cast<size_t>(x->rank() - 2);
   std::vector<int64_t> kernel = c.integers("kernel_shape"), ones(spatial, 1);
-  std::vector<int64_t> stride = c.integers("strides", ones), pads = c.integers("pads", std::vector<int64_t>(2 * spatial, 0));
-  if (kernel.size() != spatial || stride.size() != spatial || pads.size() != 2 * spatial) c.fail("attributes do not fit the rank");
+  std::vector<int64_t> stride = c.integers("strides", ones),
+                       pads = c.integers("pads", std::vector<int64_t>(2 * spatial, 0));
+  if (kernel.size() != spatial || stride.size() != spatial || pads.size() != 2 * spatial)
+    c.fail("attributes do not fit the rank");
   ir::Dims small = x->shape();
   for (size_t i = 0; i < spatial; ++i)
     small[2 + i] = (small[2 + i] - 1) * ir::Dim(stride[i]) + ir::Dim(kernel[i] - pads[i] - pads[spatial + i]);
@@ -116,10 +121,19 @@ Values max_unpool(Call& c) {
 }  // namespace
 
 Rows index_rows() {
-  return {{"Gather", gather}, {"GatherElements", gather_elements}, {"GatherND", gather_nd},
-          {"ScatterElements", scatter_elements}, {"Scatter", scatter_elements}, {"ScatterND", scatter_nd},
-          {"NonZero", nonzero}, {"Compress", compress}, {"TopK", topk}, {"Unique", unique}, {"OneHot", one_hot},
-          {"TensorScatter", tensor_scatter}, {"MaxUnpool", max_unpool}};
+  return {{"Gather", gather},
+          {"GatherElements", gather_elements},
+          {"GatherND", gather_nd},
+          {"ScatterElements", scatter_elements},
+          {"Scatter", scatter_elements},
+          {"ScatterND", scatter_nd},
+          {"NonZero", nonzero},
+          {"Compress", compress},
+          {"TopK", topk},
+          {"Unique", unique},
+          {"OneHot", one_hot},
+          {"TensorScatter", tensor_scatter},
+          {"MaxUnpool", max_unpool}};
 }
 
 }  // namespace godwit::frontends::onnx

@@ -33,21 +33,28 @@ Value* centred(Call& c, Value* x, Value* zero, int64_t axis) {
   x = c.cast(x, DType::i32);
   if (!zero) return x;
   zero = c.cast(zero, DType::i32);
-  if (zero->rank() == 1 && !zero->shape()[0].is(1)) zero = along(c, zero, axis, x->rank());
-  else if (zero->rank() == 1) zero = c.b.reshape(zero, {});
+  if (zero->rank() == 1 && !zero->shape()[0].is(1))
+    zero = along(c, zero, axis, x->rank());
+  else if (zero->rank() == 1)
+    zero = c.b.reshape(zero, {});
   return subtract(c, x, zero);
 }
 
 Values matmul_integer(Call& c) {
   Value *a = c.in(0), *b = c.in(1);
   // One zero point per row of a, per column of b.
-  return {c.op("matmul", {centred(c, a, c.maybe(2), std::max<int64_t>(a->rank() - 2, 0)), centred(c, b, c.maybe(3), b->rank() - 1)})};
+  return {c.op("matmul", {centred(c, a, c.maybe(2), std::max<int64_t>(a->rank() - 2, 0)),
+                          centred(c, b, c.maybe(3), b->rank() - 1)})};
 }
 
 }  // namespace
 
 Rows linear_rows() {
-  return {{"MatMul", matmul}, {"Gemm", gemm}, {"Einsum", einsum}, {"MatMulInteger", matmul_integer}, rename("Det", "determinant")};
+  return {{"MatMul", matmul},
+          {"Gemm", gemm},
+          {"Einsum", einsum},
+          {"MatMulInteger", matmul_integer},
+          rename("Det", "determinant")};
 }
 
 }  // namespace godwit::frontends::onnx

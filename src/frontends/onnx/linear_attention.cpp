@@ -17,8 +17,10 @@ Values causal_conv(Call& c) {
   Value* y = c.op("conv", {padded, weight, c.maybe(2)},
                   {{"stride", one}, {"low", none}, {"high", none}, {"dilation", one}, {"groups", channels}});
   const std::string activation = c.text("activation", "none");
-  if (activation == "silu" || activation == "swish") y = c.op("silu", {y});
-  else if (activation != "none") c.fail("unknown activation '{}'", activation);
+  if (activation == "silu" || activation == "swish")
+    y = c.op("silu", {y});
+  else if (activation != "none")
+    c.fail("unknown activation '{}'", activation);
   const ir::Dim length = padded->shape()[2];
   return {y, slice(c, padded, 2, length - before, length)};
 }
@@ -39,7 +41,7 @@ Values linear_attention(Call& c) {
   Value *q = steps(c, c.in(0), heads), *k = steps(c, c.in(1), kv_heads), *v = steps(c, c.in(2), kv_heads);
   Value* decay = gated ? steps(c, c.in(4), kv_heads) : nullptr;  // (T, B, H, 1 or D)
   Value* beta = nullptr;
-  if (delta) beta = steps(c, c.in(5), c.in(5)->shape().at(2));   // (T, B, H or 1, 1)
+  if (delta) beta = steps(c, c.in(5), c.in(5)->shape().at(2));  // (T, B, H or 1, 1)
   const ir::Dim batch = q->shape()[1], count = q->shape()[0], key = k->shape()[3], size = v->shape()[3];
   double scale = c.real("scale", 0);
   if (scale == 0) scale = 1.0 / std::sqrt(static_cast<double>(q->shape()[3].value()));
@@ -56,7 +58,8 @@ Values linear_attention(Call& c) {
       vt = multiply(c, expand(c, at(beta), {3}), subtract(c, vt, retrieved));
     }
     s = add(c, s, multiply(c, kt, vt));
-    Value* read = heads == kv_heads ? s : c.op("repeat", {s}, {{"count", ir::Dim(heads / kv_heads)}, {"axis", ir::Dim(1)}});
+    Value* read =
+        heads == kv_heads ? s : c.op("repeat", {s}, {{"count", ir::Dim(heads / kv_heads)}, {"axis", ir::Dim(1)}});
     Value* o = c.op("matmul", {expand(c, at(q), {2}), read});  // (B, H, 1, M)
     o = c.op("squeeze", {multiply(c, o, scale)}, {{"axes", ir::Dims{2}}});
     return Values{c.b.scalar(DType::boolean, 1), s, o};

@@ -35,7 +35,8 @@ Value* activated(Call& c, Value* x, const std::string& name, const std::vector<d
   if (name == "Tanh") return c.op("tanh", {x});
   if (name == "LeakyRelu") return c.op("leaky_relu", {x}, {{"slope", parameter(0, 0.01)}});
   if (name == "Clip") return c.op("clip", {x, c.scalar(parameter(0, -3.4e38), x), c.scalar(parameter(1, 3.4e38), x)});
-  if (name == "HardSigmoid") return c.op("hard_sigmoid", {x}, {{"alpha", parameter(0, 0.2)}, {"beta", parameter(1, 0.5)}});
+  if (name == "HardSigmoid")
+    return c.op("hard_sigmoid", {x}, {{"alpha", parameter(0, 0.2)}, {"beta", parameter(1, 0.5)}});
   c.fail("activation '{}' is not supported", name);
 }
 
@@ -66,7 +67,8 @@ Values fused_gemm(Call& c) {
 }
 
 Values fused_conv(Call& c) {
-  Call inner(c.importer, c.node, c.scope, 22, Values(c.inputs.begin(), c.inputs.begin() + std::min<size_t>(3, c.count())));
+  Call inner(c.importer, c.node, c.scope, 22,
+             Values(c.inputs.begin(), c.inputs.begin() + std::min<size_t>(3, c.count())));
   const Translator* conv = find_translator("", "Conv");
   Value* y = biased(c, (*conv)(inner).at(0), 3);  // input 3 is a sum to add
   return {activated(c, y, c.text("activation"), c.reals("activation_params"))};
@@ -75,13 +77,15 @@ Values fused_conv(Call& c) {
 Values simplified_layer_norm(Call& c) {
   Value* x = c.in(0);
   const int64_t axis = c.axis(c.integer("axis", -1), x->rank());
-  return {c.op("rms_norm", {x, c.in(1)}, {{"axes_count", ir::Dim(x->rank() - axis)}, {"eps", c.real("epsilon", 1e-5)}})};
+  return {
+      c.op("rms_norm", {x, c.in(1)}, {{"axes_count", ir::Dim(x->rank() - axis)}, {"eps", c.real("epsilon", 1e-5)}})};
 }
 
 // input, skip, gamma, beta?, bias?; the fourth output is the sum that was normalised.
 Values skip_layer_norm(Call& c) {
   Value* sum = biased(c, add(c, c.in(0), c.in(1)), 4);
-  Value* y = c.op("layer_norm", {sum, c.in(2), c.maybe(3)}, {{"axes_count", ir::Dim(1)}, {"eps", c.real("epsilon", 1e-12)}});
+  Value* y =
+      c.op("layer_norm", {sum, c.in(2), c.maybe(3)}, {{"axes_count", ir::Dim(1)}, {"eps", c.real("epsilon", 1e-12)}});
   return {y, nullptr, nullptr, sum};
 }
 
@@ -96,12 +100,16 @@ Values embed_layer_norm(Call& c) {
   auto rows = [&](Value* table, Value* ids) { return c.op("take", {table, c.cast(ids, DType::i64)}); };
   Value* ids = c.in(0);
   Value* sum = rows(c.in(2), ids);
-  if (c.has(8)) sum = add(c, sum, rows(c.in(3), c.in(8)));
-  else sum = add(c, sum, slice(c, c.in(3), 0, 0, ids->shape().at(1)));
+  if (c.has(8))
+    sum = add(c, sum, rows(c.in(3), c.in(8)));
+  else
+    sum = add(c, sum, slice(c, c.in(3), 0, 0, ids->shape().at(1)));
   if (c.has(1) && c.has(4)) sum = add(c, sum, rows(c.in(4), c.in(1)));
-  Value* y = c.op("layer_norm", {sum, c.in(5), c.in(6)}, {{"axes_count", ir::Dim(1)}, {"eps", c.real("epsilon", 1e-12)}});
+  Value* y =
+      c.op("layer_norm", {sum, c.in(5), c.in(6)}, {{"axes_count", ir::Dim(1)}, {"eps", c.real("epsilon", 1e-12)}});
   Value* lengths = nullptr;  // the number of tokens before the padding
-  if (c.wants(1)) lengths = c.has(7) ? reduce(c, "sum", c.in(7), {1}, false) : full(c, DType::i32, 0, {ids->shape()[0]});
+  if (c.wants(1))
+    lengths = c.has(7) ? reduce(c, "sum", c.in(7), {1}, false) : full(c, DType::i32, 0, {ids->shape()[0]});
   return {y, lengths, sum};
 }
 
@@ -123,8 +131,10 @@ Value* unpacked(Call& c, Value* bytes, int64_t bits) {
 // A, B (N, blocks, bytes), scales (N, blocks), zero_points?, g_idx?, bias?
 Values matmul_n_bits(Call& c) {
   Value* x = c.in(0);
-  const int64_t k = c.integer("K", 0), n = c.integer("N", 0), bits = c.integer("bits", 4), block = c.integer("block_size", 32);
-  if (k <= 0 || n <= 0 || block < 1 || (bits != 2 && bits != 4 && bits != 8)) c.fail("K {}, N {}, bits {}, block_size {}", k, n, bits, block);
+  const int64_t k = c.integer("K", 0), n = c.integer("N", 0), bits = c.integer("bits", 4),
+                block = c.integer("block_size", 32);
+  if (k <= 0 || n <= 0 || block < 1 || (bits != 2 && bits != 4 && bits != 8))
+    c.fail("K {}, N {}, bits {}, block_size {}", k, n, bits, block);
   if (c.has(4)) c.fail("a permutation of the columns (g_idx) is not supported");
   const int64_t blocks = (k + block - 1) / block;
   Value* weight = c.cast(c.b.reshape(unpacked(c, c.in(1), bits), {n, blocks, block}), x->dtype());
@@ -149,7 +159,8 @@ Values gather_block_quantized(Call& c) {
   Value *data = c.in(0), *scales = c.in(2);
   const int64_t bits = c.integer("bits", 4), block = c.integer("block_size", 128), rank = data->rank();
   const int64_t along_axis = c.axis(c.integer("quantize_axis", 1), rank);
-  if (c.axis(c.integer("gather_axis", 0), rank) != 0 || along_axis != rank - 1) c.fail("rows are taken along axis 0 of blocks along the last axis");
+  if (c.axis(c.integer("gather_axis", 0), rank) != 0 || along_axis != rank - 1)
+    c.fail("rows are taken along axis 0 of blocks along the last axis");
   if (block < 1 || (bits != 4 && bits != 8 && bits != 2)) c.fail("bits {}, block_size {}", bits, block);
   Value* at = c.cast(c.in(1), DType::i64);
   const bool packed = data->dtype() == DType::u8;
@@ -182,9 +193,7 @@ Values cdist(Call& c) {
   return {metric == "euclidean" ? distance : c.op("square", {distance})};
 }
 
-Values expand_dims(Call& c) {
-  return {expand(c, c.in(0), {c.axis(c.number(1), c.rank() + 1)})};
-}
+Values expand_dims(Call& c) { return {expand(c, c.in(0), {c.axis(c.number(1), c.rank() + 1)})}; }
 
 // The standard operator of that name, at its newest version.
 Row standard(std::string name, std::string op, int64_t opset) {
@@ -197,15 +206,31 @@ Row standard(std::string name, std::string op, int64_t opset) {
 }  // namespace
 
 Rows microsoft_rows() {
-  return {gelu_row("FastGelu", "tanh"), gelu_row("BiasGelu", "none"), gelu_row("Gelu", "none"), {"QuickGelu", quick_gelu},
-          {"BiasSplitGelu", bias_split_gelu}, {"FusedMatMul", fused_matmul}, {"TransposeMatMul", fused_matmul},
-          {"FusedGemm", fused_gemm}, {"FusedConv", fused_conv}, {"SimplifiedLayerNormalization", simplified_layer_norm},
-          {"RMSNormalization", simplified_layer_norm}, {"SkipLayerNormalization", skip_layer_norm},
-          {"SkipSimplifiedLayerNormalization", skip_rms_norm}, {"EmbedLayerNormalization", embed_layer_norm},
-          {"MatMulNBits", matmul_n_bits}, {"GatherBlockQuantized", gather_block_quantized}, {"CDist", cdist},
-          {"ExpandDims", expand_dims}, rename("Inverse", "inverse"), standard("Trilu", "Trilu", 14),
-          standard("Range", "Range", 11), standard("Pad", "Pad", 13), standard("Unique", "Unique", 11),
-          standard("QuantizeLinear", "QuantizeLinear", 21), standard("DequantizeLinear", "DequantizeLinear", 21)};
+  return {gelu_row("FastGelu", "tanh"),
+          gelu_row("BiasGelu", "none"),
+          gelu_row("Gelu", "none"),
+          {"QuickGelu", quick_gelu},
+          {"BiasSplitGelu", bias_split_gelu},
+          {"FusedMatMul", fused_matmul},
+          {"TransposeMatMul", fused_matmul},
+          {"FusedGemm", fused_gemm},
+          {"FusedConv", fused_conv},
+          {"SimplifiedLayerNormalization", simplified_layer_norm},
+          {"RMSNormalization", simplified_layer_norm},
+          {"SkipLayerNormalization", skip_layer_norm},
+          {"SkipSimplifiedLayerNormalization", skip_rms_norm},
+          {"EmbedLayerNormalization", embed_layer_norm},
+          {"MatMulNBits", matmul_n_bits},
+          {"GatherBlockQuantized", gather_block_quantized},
+          {"CDist", cdist},
+          {"ExpandDims", expand_dims},
+          rename("Inverse", "inverse"),
+          standard("Trilu", "Trilu", 14),
+          standard("Range", "Range", 11),
+          standard("Pad", "Pad", 13),
+          standard("Unique", "Unique", 11),
+          standard("QuantizeLinear", "QuantizeLinear", 21),
+          standard("DequantizeLinear", "DequantizeLinear", 21)};
 }
 
 }  // namespace godwit::frontends::onnx

@@ -85,7 +85,8 @@ Values multi_head(Call& c) {
     q = add(c, q, bias[0]);
     if (k->rank() == 3) k = add(c, k, bias[1]), v = add(c, v, bias[2]);
   }
-  AttentionSpec a{split_heads(c, q, heads), k->rank() == 4 ? k : split_heads(c, k, heads), v->rank() == 4 ? v : split_heads(c, v, heads)};
+  AttentionSpec a{split_heads(c, q, heads), k->rank() == 4 ? k : split_heads(c, k, heads),
+                  v->rank() == 4 ? v : split_heads(c, v, heads)};
   if (c.has(6)) {
     a.offset = c.b.dim(c.in(6)->shape().at(2));
     a.k = c.op("concat", {c.in(6), a.k}, {{"axis", ir::Dim(2)}});
@@ -126,7 +127,8 @@ Values attention_row(Call& c) {
   return {join_heads(c, r.y), present};
 }
 
-// query, key?, value?, past_key?, past_value?, seqlens_k, total_sequence_length, cos?, sin?, position_ids?, attention_bias?
+// query, key?, value?, past_key?, past_value?, seqlens_k, total_sequence_length, cos?, sin?, position_ids?,
+// attention_bias?
 Values group_query(Call& c) {
   const int64_t heads = c.integer("num_heads", 0), kv_heads = c.integer("kv_num_heads", 0);
   for (size_t i : {11, 12, 13, 14, 15})
@@ -179,7 +181,9 @@ Values group_query(Call& c) {
 }  // namespace
 
 Rows microsoft_attention_rows() {
-  return {{"RotaryEmbedding", rotary}, {"MultiHeadAttention", multi_head}, {"Attention", attention_row},
+  return {{"RotaryEmbedding", rotary},
+          {"MultiHeadAttention", multi_head},
+          {"Attention", attention_row},
           {"GroupQueryAttention", group_query}};
 }
 

@@ -64,8 +64,10 @@ Value* spread(Call& c, Value* v, int64_t axis, int64_t rank) {
 // A, B, a_scale, b_scale, a_zero?, b_zero?, bias?
 Values matmul_integer_to_float(Call& c) {
   Value *a = c.in(0), *b = c.in(1);
-  Value* y = c.cast(c.op("matmul", {centred(c, a, c.maybe(4), a->rank() - 2), centred(c, b, c.maybe(5), b->rank() - 1)}), DType::f32);
-  y = multiply(c, y, multiply(c, spread(c, c.in(2), y->rank() - 2, y->rank()), spread(c, c.in(3), y->rank() - 1, y->rank())));
+  Value* y = c.cast(
+      c.op("matmul", {centred(c, a, c.maybe(4), a->rank() - 2), centred(c, b, c.maybe(5), b->rank() - 1)}), DType::f32);
+  y = multiply(c, y,
+               multiply(c, spread(c, c.in(2), y->rank() - 2, y->rank()), spread(c, c.in(3), y->rank() - 1, y->rank())));
   return {c.has(6) ? add(c, y, c.in(6)) : y};
 }
 
@@ -82,9 +84,14 @@ Values dynamic_quantize_matmul(Call& c) {
 }  // namespace
 
 Rows microsoft_quantized_rows() {
-  return {two("QLinearAdd", "add"), two("QLinearMul", "multiply"), {"QLinearSigmoid", sigmoid},
-          {"QLinearLeakyRelu", leaky_relu}, {"QLinearSoftmax", softmax}, {"QLinearGlobalAveragePool", global_average},
-          {"QLinearConcat", concat}, {"MatMulIntegerToFloat", matmul_integer_to_float},
+  return {two("QLinearAdd", "add"),
+          two("QLinearMul", "multiply"),
+          {"QLinearSigmoid", sigmoid},
+          {"QLinearLeakyRelu", leaky_relu},
+          {"QLinearSoftmax", softmax},
+          {"QLinearGlobalAveragePool", global_average},
+          {"QLinearConcat", concat},
+          {"MatMulIntegerToFloat", matmul_integer_to_float},
           {"DynamicQuantizeMatMul", dynamic_quantize_matmul}};
 }
 

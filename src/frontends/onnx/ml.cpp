@@ -35,15 +35,24 @@ const Tensor& tensor_attribute(Call& c, const char* name) {
 }
 
 Trees trees_of(Call& c) {
-  Trees t{c.integers("nodes_featureids"), c.integers("nodes_truenodeids"), c.integers("nodes_falsenodeids"),
-          c.integers("nodes_trueleafs"), c.integers("nodes_falseleafs"), c.integers("leaf_targetids"), c.integers("tree_roots"),
-          tensor_attribute(c, "nodes_splits"), tensor_attribute(c, "leaf_weights"), tensor_attribute(c, "nodes_modes"), {}};
+  Trees t{c.integers("nodes_featureids"),
+          c.integers("nodes_truenodeids"),
+          c.integers("nodes_falsenodeids"),
+          c.integers("nodes_trueleafs"),
+          c.integers("nodes_falseleafs"),
+          c.integers("leaf_targetids"),
+          c.integers("tree_roots"),
+          tensor_attribute(c, "nodes_splits"),
+          tensor_attribute(c, "leaf_weights"),
+          tensor_attribute(c, "nodes_modes"),
+          {}};
   if (c.has_attribute("membership_values")) t.members = tensor_attribute(c, "membership_values");
   const size_t n = t.nodes(), leaves = t.leaves();
-  const bool even = t.on_true.size() == n && t.on_false.size() == n && t.true_leaf.size() == n && t.false_leaf.size() == n &&
-                    t.split.size() == static_cast<int64_t>(n) && t.modes.size() == static_cast<int64_t>(n) &&
-                    t.weight.size() == static_cast<int64_t>(leaves);
-  if (!even || n == 0 || n * std::max<size_t>(leaves, 1) > 1 << 24) c.fail("{} nodes and {} leaves do not fit", n, leaves);
+  const bool even = t.on_true.size() == n && t.on_false.size() == n && t.true_leaf.size() == n &&
+                    t.false_leaf.size() == n && t.split.size() == static_cast<int64_t>(n) &&
+                    t.modes.size() == static_cast<int64_t>(n) && t.weight.size() == static_cast<int64_t>(leaves);
+  if (!even || n == 0 || n * std::max<size_t>(leaves, 1) > 1 << 24)
+    c.fail("{} nodes and {} leaves do not fit", n, leaves);
   return t;
 }
 
@@ -137,7 +146,8 @@ Values tree_ensemble(Call& c) {
   std::vector<double> weights(leaves * static_cast<size_t>(targets));
   for (size_t i = 0; i < leaves; ++i) {
     if (t.target[i] < 0 || t.target[i] >= targets) c.fail("target {} does not exist", t.target[i]);
-    weights[i * static_cast<size_t>(targets) + static_cast<size_t>(t.target[i])] = t.weight.number(static_cast<int64_t>(i));
+    weights[i * static_cast<size_t>(targets) + static_cast<size_t>(t.target[i])] =
+        t.weight.number(static_cast<int64_t>(i));
   }
   const Tensor weight = Tensor::of(DType::f64, {static_cast<int64_t>(leaves), targets}, weights);
   return {c.op("matmul", {c.cast(reached, x->dtype()), c.cast(constant(c, "weight", weight), x->dtype())})};

@@ -62,9 +62,12 @@ Values expand_row(Call& c) {
   const size_t offset = shape.size() - own.size();
   for (size_t i = 0; i < own.size(); ++i) {
     ir::Dim& d = shape[offset + i];
-    if (d.is(1) || own[i] == d) d = own[i];
-    else if (own[i].is_known() && !own[i].is(1)) d = own[i];
-    else if (!d.is_known() && !own[i].is(1)) d = max(own[i], d);
+    if (d.is(1) || own[i] == d)
+      d = own[i];
+    else if (own[i].is_known() && !own[i].is(1))
+      d = own[i];
+    else if (!d.is_known() && !own[i].is(1))
+      d = max(own[i], d);
   }
   return {c.op("broadcast", {x}, {{"shape", std::move(shape)}})};
 }
@@ -150,8 +153,8 @@ Values depth_to_space(Call& c) {
   const ir::Shape s = x->shape();
   const ir::Dim block = n, channels = floordiv(s[1], n * n);
   const bool crd = c.text("mode", "DCR") == "CRD";
-  Value* parts = c.b.reshape(x, crd ? ir::Dims{s[0], channels, block, block, s[2], s[3]}
-                                    : ir::Dims{s[0], block, block, channels, s[2], s[3]});
+  Value* parts = c.b.reshape(
+      x, crd ? ir::Dims{s[0], channels, block, block, s[2], s[3]} : ir::Dims{s[0], block, block, channels, s[2], s[3]});
   parts = transpose(c, parts, crd ? std::vector<int64_t>{0, 1, 4, 2, 5, 3} : std::vector<int64_t>{0, 3, 4, 1, 5, 2});
   return {c.b.reshape(parts, {s[0], channels, s[2] * block, s[3] * block})};
 }
@@ -176,7 +179,8 @@ Values trilu(Call& c) {
 
 Values reverse_sequence(Call& c) {
   Value *x = c.in(0), *lengths = c.in(1);
-  const int64_t time = c.axis(c.integer("time_axis", 0), x->rank()), batch = c.axis(c.integer("batch_axis", 1), x->rank());
+  const int64_t time = c.axis(c.integer("time_axis", 0), x->rank()),
+                batch = c.axis(c.integer("batch_axis", 1), x->rank());
   if (time + batch != 1 || x->rank() < 2) c.fail("time and batch must be the first two axes");
   const ir::Dim steps = x->shape()[static_cast<size_t>(time)];
   Value* t = along(c, c.op("arange", {}, {{"start", ir::Dim(0)}, {"count", steps}, {"dtype", DType::i64}}), time, 2);
@@ -192,10 +196,22 @@ Values reverse_sequence(Call& c) {
 }  // namespace
 
 Rows movement_rows() {
-  return {{"Squeeze", squeeze}, {"Unsqueeze", unsqueeze}, {"Reshape", reshape}, {"Flatten", flatten},
-          {"Transpose", transpose_row}, {"Expand", expand_row}, {"Shape", shape}, {"Size", size}, {"Concat", concat},
-          {"Split", split_row}, {"Slice", slice_row}, {"Tile", tile}, {"DepthToSpace", depth_to_space},
-          {"SpaceToDepth", space_to_depth}, {"Trilu", trilu}, {"ReverseSequence", reverse_sequence}};
+  return {{"Squeeze", squeeze},
+          {"Unsqueeze", unsqueeze},
+          {"Reshape", reshape},
+          {"Flatten", flatten},
+          {"Transpose", transpose_row},
+          {"Expand", expand_row},
+          {"Shape", shape},
+          {"Size", size},
+          {"Concat", concat},
+          {"Split", split_row},
+          {"Slice", slice_row},
+          {"Tile", tile},
+          {"DepthToSpace", depth_to_space},
+          {"SpaceToDepth", space_to_depth},
+          {"Trilu", trilu},
+          {"ReverseSequence", reverse_sequence}};
 }
 
 }  // namespace godwit::frontends::onnx

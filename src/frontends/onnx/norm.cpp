@@ -89,14 +89,17 @@ Values batch_norm(Call& c) {
 
 Values lrn(Call& c) {
   return {c.op("local_response_norm", {c.in(0)},
-               {{"size", ir::Dim(c.integer("size", 1))}, {"alpha", c.real("alpha", 1e-4)}, {"beta", c.real("beta", 0.75)},
+               {{"size", ir::Dim(c.integer("size", 1))},
+                {"alpha", c.real("alpha", 1e-4)},
+                {"beta", c.real("beta", 0.75)},
                 {"bias", c.real("bias", 1.0)}})};
 }
 
 Values lp_norm(Call& c) {
   Value* x = c.in(0);
   const std::vector<int64_t> axes{c.axis(c.integer("axis", -1), x->rank())};
-  Value* norm = c.op("norm", {as_wide(c, x)}, {{"axes", to_dims(axes)}, {"keepdims", true}, {"order", static_cast<double>(c.integer("p", 2))}});
+  Value* norm = c.op("norm", {as_wide(c, x)},
+                     {{"axes", to_dims(axes)}, {"keepdims", true}, {"order", static_cast<double>(c.integer("p", 2))}});
   Value* zero = c.op("equal", {norm, c.scalar(0, norm)});  // a zero vector stays one
   return {divide(c, x, c.cast(c.op("where", {zero, c.scalar(1, norm), norm}), x->dtype()))};
 }
@@ -113,9 +116,15 @@ Values mean_variance(Call& c) {
 }  // namespace
 
 Rows norm_rows() {
-  return {{"LayerNormalization", layer_norm}, {"RMSNormalization", rms_norm}, {"SimplifiedLayerNormalization", rms_norm},
-          {"InstanceNormalization", instance_norm}, {"GroupNormalization", group_norm}, {"BatchNormalization", batch_norm},
-          {"LRN", lrn}, {"LpNormalization", lp_norm}, {"MeanVarianceNormalization", mean_variance}};
+  return {{"LayerNormalization", layer_norm},
+          {"RMSNormalization", rms_norm},
+          {"SimplifiedLayerNormalization", rms_norm},
+          {"InstanceNormalization", instance_norm},
+          {"GroupNormalization", group_norm},
+          {"BatchNormalization", batch_norm},
+          {"LRN", lrn},
+          {"LpNormalization", lp_norm},
+          {"MeanVarianceNormalization", mean_variance}};
 }
 
 }  // namespace godwit::frontends::onnx

@@ -53,9 +53,16 @@ Values col2im(Call& c) {
   const ir::Dims stride = list("strides"), dilation = list("dilations");
   if (kernel.size() != n || pads.size() != 2 * n || stride.size() != n || dilation.size() != n)
     c.fail("block, pads, strides and dilations must fit {} spatial axes", n);
-  ir::Dims low(pads.begin(), pads.begin() + static_cast<int64_t>(n)), high(pads.begin() + static_cast<int64_t>(n), pads.end());
+  ir::Dims low(pads.begin(), pads.begin() + static_cast<int64_t>(n)),
+      high(pads.begin() + static_cast<int64_t>(n), pads.end());
   if (n <= 2)
-    return {c.op("fold", {x}, {{"output_size", size}, {"kernel", kernel}, {"stride", stride}, {"low", low}, {"high", high}, {"dilation", dilation}})};
+    return {c.op("fold", {x},
+                 {{"output_size", size},
+                  {"kernel", kernel},
+                  {"stride", stride},
+                  {"low", low},
+                  {"high", high},
+                  {"dilation", dilation}})};
   // More axes: a transposed convolution whose kernel puts every column's element in its place.
   const ir::Dim taps = ir::product(kernel), channels = floordiv(x->shape()[1], taps);
   ir::Dims blocks, padding;
@@ -68,8 +75,9 @@ Values col2im(Call& c) {
   shape.insert(shape.end(), blocks.begin(), blocks.end());
   weight_shape.insert(weight_shape.end(), kernel.begin(), kernel.end());
   Value* eye = c.op("eye", {}, {{"rows", taps}, {"columns", taps}, {"dtype", x->dtype()}});
-  Value* image = c.op("conv_transpose", {c.b.reshape(x, shape), c.b.reshape(eye, weight_shape)},
-                      {{"stride", stride}, {"low", low}, {"high", high}, {"output_padding", padding}, {"dilation", dilation}});
+  Value* image =
+      c.op("conv_transpose", {c.b.reshape(x, shape), c.b.reshape(eye, weight_shape)},
+           {{"stride", stride}, {"low", low}, {"high", high}, {"output_padding", padding}, {"dilation", dilation}});
   ir::Dims out{x->shape()[0], channels};
   out.insert(out.end(), size.begin(), size.end());
   return {c.b.reshape(image, out)};

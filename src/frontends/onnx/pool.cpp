@@ -1,12 +1,13 @@
 // Pooling.
-#include "frontends/onnx/windows.h"
 #include "frontends/onnx/registry.h"
+#include "frontends/onnx/windows.h"
 
 namespace godwit::frontends::onnx {
 namespace {
 
 ir::Attrs attributes(const Windows& w, bool ceil) {
-  return {{"kernel", w.kernel}, {"stride", w.stride}, {"low", w.low}, {"high", w.high}, {"dilation", w.dilation}, {"ceil_mode", ceil}};
+  return {{"kernel", w.kernel}, {"stride", w.stride},     {"low", w.low},
+          {"high", w.high},     {"dilation", w.dilation}, {"ceil_mode", ceil}};
 }
 
 ir::Dims kernel_of(const Call& c) {
@@ -69,18 +70,25 @@ std::vector<int64_t> spatial_axes(const Call& c) {
 }
 
 Row global(std::string onnx, std::string op) {
-  return {std::move(onnx), [op = std::move(op)](Call& c) -> Values { return {reduce(c, op, c.in(0), spatial_axes(c), true)}; }};
+  return {std::move(onnx),
+          [op = std::move(op)](Call& c) -> Values { return {reduce(c, op, c.in(0), spatial_axes(c), true)}; }};
 }
 
 Values global_lp_pool(Call& c) {
-  return {c.op("norm", {c.in(0)}, {{"axes", to_dims(spatial_axes(c))}, {"keepdims", true}, {"order", static_cast<double>(c.integer("p", 2))}})};
+  return {c.op(
+      "norm", {c.in(0)},
+      {{"axes", to_dims(spatial_axes(c))}, {"keepdims", true}, {"order", static_cast<double>(c.integer("p", 2))}})};
 }
 
 }  // namespace
 
 Rows pool_rows() {
-  return {{"MaxPool", max_pool}, {"AveragePool", average_pool}, {"LpPool", lp_pool}, global("GlobalAveragePool", "mean"),
-          global("GlobalMaxPool", "max"), {"GlobalLpPool", global_lp_pool}};
+  return {{"MaxPool", max_pool},
+          {"AveragePool", average_pool},
+          {"LpPool", lp_pool},
+          global("GlobalAveragePool", "mean"),
+          global("GlobalMaxPool", "max"),
+          {"GlobalLpPool", global_lp_pool}};
 }
 
 }  // namespace godwit::frontends::onnx

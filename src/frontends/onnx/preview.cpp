@@ -12,12 +12,15 @@ Values flex_attention(Call& c) {
   if (q->rank() != 4 || k->rank() != 4 || v->rank() != 4) c.fail("query, key and value must be (B, H, S, D)");
   const ir::Dim heads = q->shape()[1], kv_heads = k->shape()[1];
   if (!(heads == kv_heads)) {
-    auto repeated = [&](Value* x) { return c.op("repeat", {x}, {{"count", floordiv(heads, kv_heads)}, {"axis", ir::Dim(1)}}); };
+    auto repeated = [&](Value* x) {
+      return c.op("repeat", {x}, {{"count", floordiv(heads, kv_heads)}, {"axis", ir::Dim(1)}});
+    };
     k = repeated(k), v = repeated(v);
   }
   double scale = c.real("scale", 0);
   if (scale == 0) scale = 1.0 / std::sqrt(static_cast<double>(q->shape()[3].value()));
-  const DType type = q->dtype(), inner = c.dtype_attribute("softmax_precision", type == DType::f64 ? DType::f64 : DType::f32);
+  const DType type = q->dtype(),
+              inner = c.dtype_attribute("softmax_precision", type == DType::f64 ? DType::f64 : DType::f32);
   auto modified = [&](const char* name, Value* x) {
     if (!c.has_attribute(name)) return x;
     const Values out = c.importer.inline_graph(c.graph(name), c.scope, {x});

@@ -69,20 +69,24 @@ Values qlinear_matmul(Call& c) {
   Value* product = c.op("matmul", {integers(a, c.in(2), row), integers(b, c.in(5), column)});
   const int64_t rank = product->rank();
   auto real = [&](size_t i, int64_t axis) { return spread(c, as_wide(c, c.in(i)), axis, rank); };
-  Value* factor = divide(c, multiply(c, real(1, std::max<int64_t>(rank - 2, 0)), real(4, rank - 1)), real(6, std::max<int64_t>(rank - 2, 0)));
+  Value* factor = divide(c, multiply(c, real(1, std::max<int64_t>(rank - 2, 0)), real(4, rank - 1)),
+                         real(6, std::max<int64_t>(rank - 2, 0)));
   Value* y = multiply(c, c.cast(product, DType::f32), factor);
   Value* zero = spread(c, c.cast(c.in(7), DType::f32), std::max<int64_t>(rank - 2, 0), rank);
   const DType to = c.dtype(7);
   const bool is_signed = to == DType::i8;
   if (to != DType::i8 && to != DType::u8) c.fail("the result would be {}", long_name(to));
-  y = c.op("clip", {c.op("round", {add(c, y, zero)}), c.scalar(is_signed ? -128 : 0, y), c.scalar(is_signed ? 127 : 255, y)});
+  y = c.op("clip",
+           {c.op("round", {add(c, y, zero)}), c.scalar(is_signed ? -128 : 0, y), c.scalar(is_signed ? 127 : 255, y)});
   return {c.cast(y, to)};
 }
 
 }  // namespace
 
 Rows quantize_rows() {
-  return {{"QuantizeLinear", quantize}, {"DequantizeLinear", dequantize}, {"DynamicQuantizeLinear", dynamic_quantize},
+  return {{"QuantizeLinear", quantize},
+          {"DequantizeLinear", dequantize},
+          {"DynamicQuantizeLinear", dynamic_quantize},
           {"QLinearMatMul", qlinear_matmul}};
 }
 

@@ -36,11 +36,16 @@ std::vector<std::string> spelled_activations(Call& c) {
     const char *onnx, *ours;
     int parameters;  // 0, 1: alpha, 2: alpha and beta
   };
-  static constexpr Row rows[] = {{"sigmoid", "sigmoid", 0},       {"tanh", "tanh", 0},
-                                 {"relu", "relu", 0},             {"softsign", "softsign", 0},
-                                 {"softplus", "softplus", 0},     {"affine", "affine", 2},
-                                 {"leakyrelu", "leaky_relu", 1},  {"elu", "elu", 1},
-                                 {"hardsigmoid", "hard_sigmoid", 2}, {"scaledtanh", "scaled_tanh", 2},
+  static constexpr Row rows[] = {{"sigmoid", "sigmoid", 0},
+                                 {"tanh", "tanh", 0},
+                                 {"relu", "relu", 0},
+                                 {"softsign", "softsign", 0},
+                                 {"softplus", "softplus", 0},
+                                 {"affine", "affine", 2},
+                                 {"leakyrelu", "leaky_relu", 1},
+                                 {"elu", "elu", 1},
+                                 {"hardsigmoid", "hard_sigmoid", 2},
+                                 {"scaledtanh", "scaled_tanh", 2},
                                  {"thresholdedrelu", "thresholded_relu", 1}};
   const std::vector<double> alphas = c.reals("activation_alpha"), betas = c.reals("activation_beta");
   size_t alpha = 0, beta = 0;
@@ -64,7 +69,8 @@ Layer layer_of(Call& c, std::vector<std::string> defaults) {
   l.x = l.batch_first ? transpose(c, c.in(0), {1, 0, 2}) : c.in(0);
   if (l.x->rank() != 3) c.fail("the input must be (T, B, I)");
   const std::string direction = c.text("direction", "forward");
-  if (direction != "forward" && direction != "reverse" && direction != "bidirectional") c.fail("unknown direction '{}'", direction);
+  if (direction != "forward" && direction != "reverse" && direction != "bidirectional")
+    c.fail("unknown direction '{}'", direction);
   l.directions = direction == "bidirectional" ? 2 : 1;
   l.only_reverse = direction == "reverse";
   l.lengths = c.has(4) ? c.cast(c.in(4), DType::i64) : nullptr;
@@ -73,8 +79,10 @@ Layer layer_of(Call& c, std::vector<std::string> defaults) {
   l.clip = c.real("clip", 0);
   l.activations = spelled_activations(c);
   if (l.activations.empty())
-    for (int64_t d = 0; d < l.directions; ++d) l.activations.insert(l.activations.end(), defaults.begin(), defaults.end());
-  if (l.activations.size() != defaults.size() * static_cast<size_t>(l.directions)) c.fail("{} activations are given", l.activations.size());
+    for (int64_t d = 0; d < l.directions; ++d)
+      l.activations.insert(l.activations.end(), defaults.begin(), defaults.end());
+  if (l.activations.size() != defaults.size() * static_cast<size_t>(l.directions))
+    c.fail("{} activations are given", l.activations.size());
   return l;
 }
 
@@ -136,7 +144,9 @@ Values lstm(Call& c) {
     Values out = c.b.ops("lstm",
                          {l.x, state(c, l, 5, d), state(c, l, 6, d), gates(c, l, part(c, 1, d), order),
                           gates(c, l, part(c, 2, d), order), bias, part(c, 7, d), l.lengths},
-                         {{"reverse", l.reverse(d)}, {"activations", l.activations_of(d)}, {"clip", l.clip},
+                         {{"reverse", l.reverse(d)},
+                          {"activations", l.activations_of(d)},
+                          {"clip", l.clip},
                           {"input_forget", c.flag("input_forget")}});
     ys.push_back(out[0]), hs.push_back(out[1]), cs.push_back(out[2]);
   }
@@ -152,8 +162,10 @@ Values gru(Call& c) {
     Values out = c.b.ops("gru",
                          {l.x, state(c, l, 5, d), gates(c, l, part(c, 1, d), order), gates(c, l, part(c, 2, d), order),
                           gates(c, l, b.input, order), gates(c, l, b.hidden, order), l.lengths},
-                         {{"reverse", l.reverse(d)}, {"linear_before_reset", c.flag("linear_before_reset")},
-                          {"activations", l.activations_of(d)}, {"clip", l.clip}});
+                         {{"reverse", l.reverse(d)},
+                          {"linear_before_reset", c.flag("linear_before_reset")},
+                          {"activations", l.activations_of(d)},
+                          {"clip", l.clip}});
     ys.push_back(out[0]), hs.push_back(out[1]);
   }
   return {sequence_of(c, l, ys), finals_of(c, l, hs)};

@@ -50,7 +50,9 @@ Value* mean(Call& c, Value* x, const Axes& a) {
   return c.cast(reduce(c, "mean", as_real(c, x), a.axes, a.keepdims), x->dtype());
 }
 
-Value* sum_square(Call& c, Value* x, const Axes& a) { return reduce(c, "sum", c.op("square", {x}), a.axes, a.keepdims); }
+Value* sum_square(Call& c, Value* x, const Axes& a) {
+  return reduce(c, "sum", c.op("square", {x}), a.axes, a.keepdims);
+}
 Value* l1(Call& c, Value* x, const Axes& a) { return reduce(c, "sum", c.op("abs", {x}), a.axes, a.keepdims); }
 
 Value* l2(Call& c, Value* x, const Axes& a) {
@@ -68,29 +70,39 @@ Value* log_sum_exp(Call& c, Value* x, const Axes& a) {
 
 Row arg(std::string onnx, std::string op) {
   return {std::move(onnx), [op = std::move(op)](Call& c) -> Values {
-            return {c.op(op, {c.in(0)}, {{"axis", ir::Dim(c.axis(c.integer("axis", 0), c.rank()))},
-                                         {"keepdims", c.flag("keepdims", true)},
-                                         {"last", c.flag("select_last_index")}})};
+            return {c.op(op, {c.in(0)},
+                         {{"axis", ir::Dim(c.axis(c.integer("axis", 0), c.rank()))},
+                          {"keepdims", c.flag("keepdims", true)},
+                          {"last", c.flag("select_last_index")}})};
           }};
 }
 
 Row running(std::string onnx, std::string op) {
   return {std::move(onnx), [op = std::move(op)](Call& c) -> Values {
-            return {c.op(op, {c.in(0)}, {{"axis", ir::Dim(c.axis(c.number(1), c.rank()))},
-                                         {"exclusive", c.flag("exclusive")}, {"reverse", c.flag("reverse")}})};
+            return {c.op(op, {c.in(0)},
+                         {{"axis", ir::Dim(c.axis(c.number(1), c.rank()))},
+                          {"exclusive", c.flag("exclusive")},
+                          {"reverse", c.flag("reverse")}})};
           }};
 }
 
 }  // namespace
 
 Rows reduce_rows() {
-  return {plain("ReduceSum", 13, "sum"), plain("ReduceProd", 18, "product"),
-          reduction("ReduceMean", 18, mean), reduction("ReduceSumSquare", 18, sum_square), reduction("ReduceL1", 18, l1),
-          reduction("ReduceL2", 18, l2), reduction("ReduceLogSum", 18, log_sum),
+  return {plain("ReduceSum", 13, "sum"),
+          plain("ReduceProd", 18, "product"),
+          reduction("ReduceMean", 18, mean),
+          reduction("ReduceSumSquare", 18, sum_square),
+          reduction("ReduceL1", 18, l1),
+          reduction("ReduceL2", 18, l2),
+          reduction("ReduceLogSum", 18, log_sum),
           reduction("ReduceLogSumExp", 18, log_sum_exp),
           reduction("ReduceMax", 18, [](Call& c, Value* x, const Axes& a) { return extreme(c, x, a, true); }),
           reduction("ReduceMin", 18, [](Call& c, Value* x, const Axes& a) { return extreme(c, x, a, false); }),
-          arg("ArgMax", "argmax"), arg("ArgMin", "argmin"), running("CumSum", "cumsum"), running("CumProd", "cumprod")};
+          arg("ArgMax", "argmax"),
+          arg("ArgMin", "argmin"),
+          running("CumSum", "cumsum"),
+          running("CumProd", "cumprod")};
 }
 
 }  // namespace godwit::frontends::onnx

@@ -30,12 +30,12 @@ Rows scan_rows();
 Rows loss_rows();
 Rows detection_rows();
 
-Rows microsoft_rows();           // com.microsoft
+Rows microsoft_rows();  // com.microsoft
 Rows microsoft_attention_rows();
 Rows microsoft_quantized_rows();
-Rows ml_rows();                  // ai.onnx.ml
-Rows training_rows();            // ai.onnx.preview.training
-Rows preview_rows();             // ai.onnx.preview
+Rows ml_rows();        // ai.onnx.ml
+Rows training_rows();  // ai.onnx.preview.training
+Rows preview_rows();   // ai.onnx.preview
 
 // Null where the table has none.
 const Translator* find_translator(std::string_view domain, std::string_view op);

@@ -11,7 +11,9 @@ namespace {
 // Numbers of a float input that must be known now (scales rule the coordinates).
 std::vector<double> reals_of(const Call& c, size_t input) {
   const Tensor* t = c.importer.known(c.in(input));
-  if (!t) c.fail("input {} ({}) must be known at conversion; give its value (--input {}=...)", input, c.node.inputs[input], c.node.inputs[input]);
+  if (!t)
+    c.fail("input {} ({}) must be known at conversion; give its value (--input {}=...)", input, c.node.inputs[input],
+           c.node.inputs[input]);
   std::vector<double> out;
   for (int64_t i = 0; i < t->size(); ++i) out.push_back(t->number(i));
   return out;
@@ -67,9 +69,16 @@ Values write(Call& c, Plan plan, const std::string& mode, const std::string& coo
   drop_unchanged(c, plan, coordinates == "tf_crop_and_resize");
   if (plan.axes.empty()) return {c.in(0)};
   return {c.op("resize", {c.in(0)},
-               {{"axes", to_dims(plan.axes)}, {"size", plan.size}, {"mode", mode}, {"coordinates", coordinates},
-                {"scales", plan.scales}, {"nearest", nearest}, {"cubic_a", c.real("cubic_coeff_a", -0.75)},
-                {"antialias", c.flag("antialias")}, {"exclude_outside", c.flag("exclude_outside")}, {"roi", plan.roi},
+               {{"axes", to_dims(plan.axes)},
+                {"size", plan.size},
+                {"mode", mode},
+                {"coordinates", coordinates},
+                {"scales", plan.scales},
+                {"nearest", nearest},
+                {"cubic_a", c.real("cubic_coeff_a", -0.75)},
+                {"antialias", c.flag("antialias")},
+                {"exclude_outside", c.flag("exclude_outside")},
+                {"roi", plan.roi},
                 {"extrapolation", c.real("extrapolation_value", 0.0)}})};
 }
 
@@ -89,9 +98,12 @@ void apply_scales(const Call& c, Plan& plan) {
 
 Values upsample(Call& c) {  // also Resize 10: asymmetric, floor
   Plan plan{every_axis(c), {}, {}, {}};
-  if (c.opset >= 9) plan.scales = reals_of(c, 1);
-  else if (c.has_attribute("scales")) plan.scales = c.reals("scales");
-  else plan.scales = {1, 1, c.real("height_scale", 1), c.real("width_scale", 1)};
+  if (c.opset >= 9)
+    plan.scales = reals_of(c, 1);
+  else if (c.has_attribute("scales"))
+    plan.scales = c.reals("scales");
+  else
+    plan.scales = {1, 1, c.real("height_scale", 1), c.real("width_scale", 1)};
   apply_scales(c, plan);
   const std::string mode = c.text("mode", "nearest");
   return write(c, plan, mode == "bilinear" ? "linear" : mode, "asymmetric", "floor");
@@ -119,8 +131,9 @@ Values grid_sample(Call& c) {
   std::string mode = c.text("mode", "linear");
   if (mode == "bilinear") mode = "linear";
   if (mode == "bicubic") mode = "cubic";
-  return {c.op("grid_sample", {c.in(0), c.in(1)},
-               {{"mode", mode}, {"padding", c.text("padding_mode", "zeros")}, {"align_corners", c.flag("align_corners")}})};
+  return {
+      c.op("grid_sample", {c.in(0), c.in(1)},
+           {{"mode", mode}, {"padding", c.text("padding_mode", "zeros")}, {"align_corners", c.flag("align_corners")}})};
 }
 
 // Coordinates of `size` pixels in [-1, 1]: their centres, or the corners included.

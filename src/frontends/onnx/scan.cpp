@@ -53,7 +53,8 @@ Values scan(Call& c) {
   const int64_t scans = c.integer("num_scan_inputs", 0);
   if (scans <= 0 || static_cast<size_t>(scans) > given) c.fail("{} scanned inputs of {}", scans, given);
   p.scans = static_cast<size_t>(scans), p.states = given - p.scans;
-  if (p.body->outputs.size() < p.states) c.fail("the body has {} outputs for {} states", p.body->outputs.size(), p.states);
+  if (p.body->outputs.size() < p.states)
+    c.fail("the body has {} outputs for {} states", p.body->outputs.size(), p.states);
   const size_t outputs = p.body->outputs.size() - p.states;
   p.in_axes = list(c, "scan_input_axes", p.scans);
   p.in_directions = list(c, batched ? "directions" : "scan_input_directions", p.scans);

@@ -29,7 +29,9 @@ std::optional<int64_t> position(Call& c, size_t input, size_t n, bool end) {
   return at;
 }
 
-Value* index(Call& c, size_t input) { return c.has(input) ? c.b.reshape(c.cast(c.in(input), DType::i64), {}) : nullptr; }
+Value* index(Call& c, size_t input) {
+  return c.has(input) ? c.b.reshape(c.cast(c.in(input), DType::i64), {}) : nullptr;
+}
 
 Values construct(Call& c) {
   for (size_t i = 0; i < c.count(); ++i) c.in(i);
@@ -124,7 +126,8 @@ Values optional(Call& c) {
   return {v};
 }
 
-// A list of at most one tensor, or (for an optional sequence) the sequence itself, where an empty one is taken as absent.
+// A list of at most one tensor, or (for an optional sequence) the sequence itself, where an empty one is taken as
+// absent.
 Values has_element(Call& c) {
   if (!c.has(0)) return {c.b.scalar(DType::boolean, 0)};
   auto found = c.importer.optionals.find(c.in(0));
@@ -177,9 +180,17 @@ Values map(Call& c) {
 }  // namespace
 
 Rows sequence_rows() {
-  return {{"SequenceConstruct", construct}, {"SequenceEmpty", empty}, {"SequenceInsert", insert}, {"SequenceErase", erase},
-          {"SequenceAt", at}, {"SequenceLength", length}, {"ConcatFromSequence", concat}, {"SplitToSequence", split_row},
-          {"Optional", optional}, {"OptionalHasElement", has_element}, {"OptionalGetElement", get_element},
+  return {{"SequenceConstruct", construct},
+          {"SequenceEmpty", empty},
+          {"SequenceInsert", insert},
+          {"SequenceErase", erase},
+          {"SequenceAt", at},
+          {"SequenceLength", length},
+          {"ConcatFromSequence", concat},
+          {"SplitToSequence", split_row},
+          {"Optional", optional},
+          {"OptionalHasElement", has_element},
+          {"OptionalGetElement", get_element},
           {"SequenceMap", map}};
 }
 

@@ -19,7 +19,8 @@ Value* to_complex(Call& c, Value* x) {
 
 Value* to_pairs(Call& c, Value* x, DType type) {
   const int64_t last = x->rank();
-  Value* both = c.op("concat", {expand(c, c.op("real", {x}), {last}), expand(c, c.op("imag", {x}), {last})}, {{"axis", ir::Dim(last)}});
+  Value* both = c.op("concat", {expand(c, c.op("real", {x}), {last}), expand(c, c.op("imag", {x}), {last})},
+                     {{"axis", ir::Dim(last)}});
   return c.cast(both, type);
 }
 
@@ -44,7 +45,8 @@ Values dft(Call& c) {
     return {c.cast(expand(c, y, {y->rank()}), x->dtype())};
   }
   if (inverse) return {to_pairs(c, transform(c, "ifft", to_complex(c, x), axis, n), x->dtype())};
-  if (onesided && x->shape().back().is(1)) return {to_pairs(c, transform(c, "rfft", real_part(c, x), axis, n), x->dtype())};
+  if (onesided && x->shape().back().is(1))
+    return {to_pairs(c, transform(c, "rfft", real_part(c, x), axis, n), x->dtype())};
   Value* y = transform(c, "fft", x->shape().back().is(1) ? real_part(c, x) : to_complex(c, x), axis, n);
   if (onesided) y = slice(c, y, axis, 0, floordiv(n, 2) + 1);
   return {to_pairs(c, y, x->dtype())};
@@ -60,7 +62,8 @@ Values stft(Call& c) {
   Value* frames = c.op("unfold", {x}, {{"axis", ir::Dim(1)}, {"size", size}, {"step", step}});  // (B, F, 1 or 2, size)
   if (window) frames = multiply(c, frames, c.cast(window, frames->dtype()));
   frames = transpose(c, frames, {0, 1, 3, 2});
-  Value* spectrum = onesided ? transform(c, "rfft", real_part(c, frames), 2, size) : transform(c, "fft", to_complex(c, frames), 2, size);
+  Value* spectrum = onesided ? transform(c, "rfft", real_part(c, frames), 2, size)
+                             : transform(c, "fft", to_complex(c, frames), 2, size);
   return {to_pairs(c, spectrum, x->dtype())};
 }
 
@@ -104,8 +107,10 @@ Values mel_weights(Call& c) {
       if (bin >= 0 && bin < bins) weights[static_cast<size_t>(bin * mels + m)] = static_cast<float>(value);
     };
     if (centre == left) put(centre, 1);
-    for (int64_t j = left; centre != left && j <= centre; ++j) put(j, static_cast<double>(j - left) / static_cast<double>(centre - left));
-    for (int64_t j = centre; right != centre && j < right; ++j) put(j, static_cast<double>(right - j) / static_cast<double>(right - centre));
+    for (int64_t j = left; centre != left && j <= centre; ++j)
+      put(j, static_cast<double>(j - left) / static_cast<double>(centre - left));
+    for (int64_t j = centre; right != centre && j < right; ++j)
+      put(j, static_cast<double>(right - j) / static_cast<double>(right - centre));
   }
   const Tensor t = Tensor::of(DType::f32, {bins, mels}, weights);
   const std::string name = c.scope.prefix + c.node.outputs.at(0);
@@ -115,8 +120,11 @@ Values mel_weights(Call& c) {
 }  // namespace
 
 Rows signal_rows() {
-  return {{"DFT", dft}, {"STFT", stft}, window("HannWindow", {0.5, -0.5}),
-          window("HammingWindow", {25.0 / 46.0, -21.0 / 46.0}), window("BlackmanWindow", {0.42, -0.5, 0.08}),
+  return {{"DFT", dft},
+          {"STFT", stft},
+          window("HannWindow", {0.5, -0.5}),
+          window("HammingWindow", {25.0 / 46.0, -21.0 / 46.0}),
+          window("BlackmanWindow", {0.42, -0.5, 0.08}),
           {"MelWeightMatrix", mel_weights}};
 }
 

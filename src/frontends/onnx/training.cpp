@@ -27,7 +27,8 @@ Values adagrad(Call& c) {
   Values xs, hs;
   for (size_t i = 0; i < s.tensors; ++i) {
     Value *x = c.in(2 + i), *g = regularised(c, x, c.in(2 + s.tensors + i)), *h = c.in(2 + 2 * s.tensors + i);
-    Value* rate = divide(c, s.rate, add(c, multiply(c, c.cast(s.count, s.rate->dtype()), c.real("decay_factor", 0)), 1.0));
+    Value* rate =
+        divide(c, s.rate, add(c, multiply(c, c.cast(s.count, s.rate->dtype()), c.real("decay_factor", 0)), 1.0));
     h = add(c, h, c.op("square", {g}));
     Value* root = add(c, c.op("sqrt", {h}), c.real("epsilon", 0));
     xs.push_back(subtract(c, x, divide(c, multiply(c, rate, g), root)));

@@ -8,7 +8,8 @@ Windows windows_of(const Call& c, const Value* x, const ir::Dims& kernel) {
   const std::vector<int64_t> ones(n, 1);
   Windows w{kernel, to_dims(c.integers("strides", ones)), {}, {}, to_dims(c.integers("dilations", ones))};
   const std::vector<int64_t> pads = c.integers("pads", std::vector<int64_t>(2 * n, 0));
-  if (w.stride.size() != n || w.dilation.size() != n || pads.size() != 2 * n) c.fail("strides, pads or dilations do not fit {} axes", n);
+  if (w.stride.size() != n || w.dilation.size() != n || pads.size() != 2 * n)
+    c.fail("strides, pads or dilations do not fit {} axes", n);
   for (size_t i = 0; i < n; ++i)
     if (w.stride[i].value() <= 0 || w.dilation[i].value() <= 0) c.fail("strides and dilations must be positive");
   const std::string auto_pad = c.text("auto_pad", "NOTSET");

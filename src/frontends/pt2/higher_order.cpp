@@ -6,25 +6,30 @@
 namespace godwit::frontends::pt2 {
 
 const Graph& Translation::graph_operand(const Node& node, size_t i) const {
-  require<FileError>(i < node.inputs.size() && node.inputs[i].value.kind == Argument::Kind::graph, "{}: operand {} is no graph",
-                     describe(node), i);
+  require<FileError>(i < node.inputs.size() && node.inputs[i].value.kind == Argument::Kind::graph,
+                     "{}: operand {} is no graph", describe(node), i);
   return *node.inputs[i].value.graph;
 }
 
 Values Translation::list_operand(const Node& node, size_t i, const Scope& scope) const {
-  require<FileError>(i < node.inputs.size() && node.inputs[i].value.kind == Argument::Kind::list, "{}: operand {} is no list",
-                     describe(node), i);
+  require<FileError>(i < node.inputs.size() && node.inputs[i].value.kind == Argument::Kind::list,
+                     "{}: operand {} is no list", describe(node), i);
   return *value_of(node.inputs[i].value, scope).items();
 }
 
 std::vector<ir::Value*> Translation::read_all(const Values& values) const {
   std::vector<ir::Value*> out;
   for (const Value& v : values) {
-    if (auto* t = v.get<TensorRef>()) out.push_back(t->read());
-    else if (auto* d = v.get<ir::Dim>()) out.push_back(b.dim(*d));
-    else if (auto* run = v.get<aten::RunNumber>()) out.push_back(run->value);
-    else if (auto* f = v.get<bool>()) out.push_back(b.scalar(DType::boolean, *f));
-    else throw aten::Unsupported(fmt::format("a {} crosses a region's border", aten::describe(v)));
+    if (auto* t = v.get<TensorRef>())
+      out.push_back(t->read());
+    else if (auto* d = v.get<ir::Dim>())
+      out.push_back(b.dim(*d));
+    else if (auto* run = v.get<aten::RunNumber>())
+      out.push_back(run->value);
+    else if (auto* f = v.get<bool>())
+      out.push_back(b.scalar(DType::boolean, *f));
+    else
+      throw aten::Unsupported(fmt::format("a {} crosses a region's border", aten::describe(v)));
   }
   return out;
 }
@@ -33,11 +38,13 @@ std::optional<Values> Translation::higher_order(const Node& node, Scope& scope) 
   const std::string name = node.target.substr(std::string_view("torch.ops.higher_order.").size());
   if (name == "wrap_with_set_grad_enabled") return inline_graph(node, scope, 1);
   if (name == "wrap_with_autocast") {
-    require<FileError>(node.inputs.size() >= 5, "{}: an autocast region has five operands before its own", describe(node));
+    require<FileError>(node.inputs.size() >= 5, "{}: an autocast region has five operands before its own",
+                       describe(node));
     const Argument& dtype = node.inputs[1].value;
     const bool enabled = node.inputs[2].value.flag;
     std::optional<DType> before = session.autocast, to;
-    if (enabled) to = dtype.kind == Argument::Kind::scalar_type ? formats::pt2::dtype_of_schema_code(dtype.integer) : DType::bf16;
+    if (enabled)
+      to = dtype.kind == Argument::Kind::scalar_type ? formats::pt2::dtype_of_schema_code(dtype.integer) : DType::bf16;
     session.autocast = to;
     Values results = inline_graph(node, scope, 4);
     session.autocast = before;
@@ -69,7 +76,8 @@ namespace {
 
 // Results of a node with regions, as the node's outputs name them.
 Values shaped_like(const Node& node, Values results) {
-  if (node.outputs.size() == 1 && node.outputs[0].kind == Argument::Kind::list) return {Value::list(std::move(results))};
+  if (node.outputs.size() == 1 && node.outputs[0].kind == Argument::Kind::list)
+    return {Value::list(std::move(results))};
   return results;
 }
 
@@ -109,8 +117,8 @@ Values Translation::cond(const Node& node, Scope& scope) {
     }
   }
   const size_t results = branches[0].graph->outputs.size();
-  require<FileError>(results == branches[1].graph->outputs.size(), "{}: the branches have {} and {} results", describe(node), results,
-                     branches[1].graph->outputs.size());
+  require<FileError>(results == branches[1].graph->outputs.size(), "{}: the branches have {} and {} results",
+                     describe(node), results, branches[1].graph->outputs.size());
   for (Branch& branch : branches)
     for (size_t at = 0; at < roots.size(); ++at)
       branch.graph->outputs.push_back(branch.written.count(at) ? branch.written[at] : roots[at].read());
@@ -159,8 +167,10 @@ Values Translation::while_loop(const Node& node, Scope& scope) {
     Values state;
     for (size_t i = 0; i < carried.size(); ++i) {
       ir::Value* v = region_graph->add_input("carried_" + std::to_string(i), types[i]);
-      if (carried[i].is<ir::Dim>()) state.push_back(b.read_one(v));
-      else state.push_back(session.heap.make(v));
+      if (carried[i].is<ir::Dim>())
+        state.push_back(b.read_one(v));
+      else
+        state.push_back(session.heap.make(v));
     }
     Values all = state;
     all.insert(all.end(), additional.begin(), additional.end());
@@ -174,11 +184,14 @@ Values Translation::while_loop(const Node& node, Scope& scope) {
                      describe(node), region_graph->outputs.size() - 1, carried.size());
   std::vector<std::unique_ptr<ir::Graph>> regions;
   regions.push_back(std::move(region_graph));
-  auto values = b.region_op("loop", inputs, {{"carried", static_cast<int64_t>(carried.size())}}, std::move(regions), types);
+  auto values =
+      b.region_op("loop", inputs, {{"carried", static_cast<int64_t>(carried.size())}}, std::move(regions), types);
   Values out;
   for (size_t i = 0; i < values.size(); ++i) {
-    if (carried[i].is<ir::Dim>()) out.push_back(b.read_one(values[i]));
-    else out.push_back(session.heap.make(values[i]));
+    if (carried[i].is<ir::Dim>())
+      out.push_back(b.read_one(values[i]));
+    else
+      out.push_back(session.heap.make(values[i]));
   }
   return shaped_like(node, std::move(out));
 }
@@ -190,7 +203,8 @@ Values Translation::scan(const Node& node, Scope& scope, bool has_carried) {
   Values carried = has_carried ? list_operand(node, next_operand++, scope) : Values{};
   Values xs = list_operand(node, next_operand++, scope);
   Values additional = node.inputs.size() > next_operand ? list_operand(node, next_operand, scope) : Values{};
-  require<FileError>(!xs.empty() && xs[0].is_tensor() && xs[0].get<TensorRef>()->rank() > 0, "{}: nothing to scan over", describe(node));
+  require<FileError>(!xs.empty() && xs[0].is_tensor() && xs[0].get<TensorRef>()->rank() > 0, "{}: nothing to scan over",
+                     describe(node));
   const ir::Dim count = xs[0].get<TensorRef>()->shape()[0];
   std::vector<ir::Value*> inputs = {b.dim(count), nullptr}, sequences = read_all(xs);
   std::vector<ir::Type> types;
@@ -211,7 +225,8 @@ Values Translation::scan(const Node& node, Scope& scope, bool has_carried) {
     region_graph->outputs.insert(region_graph->outputs.begin(), b.scalar(DType::boolean, 1));
     refuse_writes(region);
   }
-  require<FileError>(region_graph->outputs.size() > carried.size(), "{}: the body gives too few values", describe(node));
+  require<FileError>(region_graph->outputs.size() > carried.size(), "{}: the body gives too few values",
+                     describe(node));
   for (size_t k = carried.size() + 1; k < region_graph->outputs.size(); ++k) {
     ir::Type stacked = region_graph->outputs[k]->type;
     if (stacked.shape) stacked.shape->insert(stacked.shape->begin(), count);
@@ -219,7 +234,8 @@ Values Translation::scan(const Node& node, Scope& scope, bool has_carried) {
   }
   std::vector<std::unique_ptr<ir::Graph>> regions;
   regions.push_back(std::move(region_graph));
-  auto values = b.region_op("loop", inputs, {{"carried", static_cast<int64_t>(carried.size())}}, std::move(regions), types);
+  auto values =
+      b.region_op("loop", inputs, {{"carried", static_cast<int64_t>(carried.size())}}, std::move(regions), types);
   Values out;
   for (ir::Value* v : values) out.push_back(session.heap.make(v));
   return shaped_like(node, std::move(out));

@@ -19,8 +19,13 @@ using pt2::Translation;
 class Importer {
  public:
   Importer(const Archive& archive, const Program& program, const ImportOptions& options, Imported& out)
-      : archive_(archive), program_(program), options_(options), out_(out), graph_(out.module.graphs["main"]),
-        builder_(out.module, graph_), translation_(builder_, archive.file) {}
+      : archive_(archive),
+        program_(program),
+        options_(options),
+        out_(out),
+        graph_(out.module.graphs["main"]),
+        builder_(out.module, graph_),
+        translation_(builder_, archive.file) {}
 
   void run() {
     graph_.name = "main";
@@ -38,7 +43,8 @@ class Importer {
  private:
   const TensorMeta& meta(const std::string& name) const {
     auto found = program_.graph.tensor_values.find(name);
-    require<FileError>(found != program_.graph.tensor_values.end(), "{}: nothing is said of input '{}'", archive_.file, name);
+    require<FileError>(found != program_.graph.tensor_values.end(), "{}: nothing is said of input '{}'", archive_.file,
+                       name);
     return found->second;
   }
 
@@ -65,14 +71,16 @@ class Importer {
       std::optional<ir::Shape> shape = given ? option->second.shape : std::nullopt;
       if (given && option->second.value) shape = ir::dims(option->second.value->shape);
       if (given && option->second.dtype)
-        require<UsageError>(m.dtype == option->second.dtype, "{}: input '{}' is {} in this program, {} is asked for", archive_.file,
-                            spec.name, m.dtype ? name(*m.dtype) : "of another type", name(*option->second.dtype));
+        require<UsageError>(m.dtype == option->second.dtype, "{}: input '{}' is {} in this program, {} is asked for",
+                            archive_.file, spec.name, m.dtype ? name(*m.dtype) : "of another type",
+                            name(*option->second.dtype));
       if (shape)
-        require<UsageError>(shape->size() == m.sizes.size(), "{}: input '{}' has rank {}, the given shape {} has {}", archive_.file,
-                            spec.name, m.sizes.size(), ir::str(*shape), shape->size());
+        require<UsageError>(shape->size() == m.sizes.size(), "{}: input '{}' has rank {}, the given shape {} has {}",
+                            archive_.file, spec.name, m.sizes.size(), ir::str(*shape), shape->size());
       for (size_t i = 0; i < m.sizes.size(); ++i) {
         auto symbol = plain_symbol(m.sizes[i].expression);
-        if (symbol && !translation_.symbol(*symbol)) translation_.bind(*symbol, shape ? (*shape)[i] : ir::Dim::symbol(*symbol));
+        if (symbol && !translation_.symbol(*symbol))
+          translation_.bind(*symbol, shape ? (*shape)[i] : ir::Dim::symbol(*symbol));
       }
     }
     // Sizes that are expressions only (2*s0) name symbols too.
@@ -120,23 +128,26 @@ class Importer {
     auto option = options_.inputs.find(spec.name);
     if (option != options_.inputs.end() && option->second.value) {
       const Tensor& value = *option->second.value;
-      require<UsageError>(value.dtype == type->dtype, "{}: input '{}' is {}, the given value is {}", archive_.file, spec.name,
-                          ir::str(*type), godwit::describe(value));
+      require<UsageError>(value.dtype == type->dtype, "{}: input '{}' is {}, the given value is {}", archive_.file,
+                          spec.name, ir::str(*type), godwit::describe(value));
       return translation_.session.heap.make(builder_.constant(value));
     }
     if (option != options_.inputs.end() && option->second.shape)
       for (size_t i = 0; i < type->shape->size(); ++i)
-        require<UsageError>((*type->shape)[i] == (*option->second.shape)[i], "{}: input '{}' is {}, the given shape is {}", archive_.file,
-                            spec.name, ir::str(*type), ir::str(*option->second.shape));
+        require<UsageError>((*type->shape)[i] == (*option->second.shape)[i],
+                            "{}: input '{}' is {}, the given shape is {}", archive_.file, spec.name, ir::str(*type),
+                            ir::str(*option->second.shape));
     return translation_.session.heap.make(graph_.add_input(spec.name, *type));
   }
 
   // An integer that may differ from call to call: a 0-d input, read as a symbol.
   Value symbol_input(const InputSpec& spec) {
     auto stated = program_.graph.sym_int_values.find(spec.name);
-    require<FileError>(stated != program_.graph.sym_int_values.end(), "{}: symbolic input '{}' is no integer", archive_.file, spec.name);
+    require<FileError>(stated != program_.graph.sym_int_values.end(), "{}: symbolic input '{}' is no integer",
+                       archive_.file, spec.name);
     ir::Dim dim = builder_.read_one(graph_.add_input(spec.name, {DType::i64, ir::Shape{}}));
-    if (auto symbol = plain_symbol(stated->second.expression); symbol && !translation_.symbol(*symbol)) translation_.bind(*symbol, dim);
+    if (auto symbol = plain_symbol(stated->second.expression); symbol && !translation_.symbol(*symbol))
+      translation_.bind(*symbol, dim);
     return dim;
   }
 
@@ -151,8 +162,8 @@ class Importer {
     auto type = translation_.type(meta(spec.name));
     const Tensor& tensor = found->second;
     require<FileError>(type && type->dtype == tensor.dtype && *type->shape == ir::dims(tensor.shape),
-                       "{}: weight '{}' is {}, the program says {}", archive_.file, spec.target, godwit::describe(tensor),
-                       type ? ir::str(*type) : "something else");
+                       "{}: weight '{}' is {}, the program says {}", archive_.file, spec.target,
+                       godwit::describe(tensor), type ? ir::str(*type) : "something else");
     auto present = out_.module.weights.find(spec.target);
     const bool taken = present != out_.module.weights.end() && present->second.data != tensor.data;
     ir::Value* value = builder_.weight(taken ? "constant." + spec.target : spec.target, tensor);
@@ -167,8 +178,10 @@ class Importer {
       const OutputSpec& spec = program_.outputs[i];
       if (spec.kind != OutputSpec::Kind::user_output && spec.kind != OutputSpec::Kind::loss_output) continue;
       const std::string& name = program_.output_names.at(next_name++);
-      if (ir::Value* value = output(outputs[i])) graph_.add_output(name, value);
-      else if (!outputs[i].is_none()) translation_.session.warn(fmt::format("output '{}' is a {}, it is left out", name, aten::describe(outputs[i])));
+      if (ir::Value* value = output(outputs[i]))
+        graph_.add_output(name, value);
+      else if (!outputs[i].is_none())
+        translation_.session.warn(fmt::format("output '{}' is a {}, it is left out", name, aten::describe(outputs[i])));
     }
   }
 
@@ -193,17 +206,19 @@ class Importer {
       using Kind = OutputSpec::Kind;
       if ((spec.kind == Kind::buffer_mutation || spec.kind == Kind::parameter_mutation) && outputs[i].is_tensor())
         after[spec.target] = outputs[i].get<TensorRef>()->read();
-      if (spec.kind == Kind::user_input_mutation) translation_.session.warn(fmt::format("the new value of input '{}' is not returned", spec.target));
+      if (spec.kind == Kind::user_input_mutation)
+        translation_.session.warn(fmt::format("the new value of input '{}' is not returned", spec.target));
     }
     std::map<const ir::Value*, ir::Value*> replacement;
     for (const auto& w : weights_) {
       auto found = after.find(w.name);
       if (found == after.end()) continue;
       for (const auto& other : weights_)
-        require<UsageError>(other.name == w.name || other.value == w.value ||
-                                out_.module.weights.at(other.value->name).data != out_.module.weights.at(w.value->name).data ||
-                                out_.module.weights.at(w.value->name).size() == 0,
-                            "{}: the program writes to '{}', which shares its memory with '{}'", archive_.file, w.name, other.name);
+        require<UsageError>(
+            other.name == w.name || other.value == w.value ||
+                out_.module.weights.at(other.value->name).data != out_.module.weights.at(w.value->name).data ||
+                out_.module.weights.at(w.value->name).size() == 0,
+            "{}: the program writes to '{}', which shares its memory with '{}'", archive_.file, w.name, other.name);
       const Tensor& initial = out_.module.weights.at(w.value->name);
       ir::Value* before = graph_.add_state(w.name, w.value->type, initial);
       graph_.states.back().after = found->second;
@@ -242,7 +257,8 @@ Imported import_pt2(const Archive& archive, const ImportOptions& options) {
   out.module.metadata["format"] = "pt2";
   out.module.metadata["torch_version"] = program.torch_version;
   if (archive.programs.size() > 1)
-    out.warnings.push_back(fmt::format("the archive holds {} programs, '{}' is read", archive.programs.size(), program.name));
+    out.warnings.push_back(
+        fmt::format("the archive holds {} programs, '{}' is read", archive.programs.size(), program.name));
   Importer(archive, program, options, out).run();
   return out;
 }

@@ -77,11 +77,23 @@ std::optional<Value> reals(const std::string& f, double x, double y) {
 }
 
 const char* tensor_op(const std::string& f) {
-  static const std::map<std::string, const char*> table = {
-      {"add", "add"}, {"sub", "subtract"}, {"mul", "multiply"}, {"truediv", "divide"}, {"floordiv", "floor_divide"},
-      {"mod", "remainder"}, {"pow", "power"}, {"sym_max", "maximum"}, {"sym_min", "minimum"}, {"eq", "equal"},
-      {"ne", "not_equal"}, {"lt", "less"}, {"le", "less_equal"}, {"gt", "greater"}, {"ge", "greater_equal"},
-      {"and_", "logical_and"}, {"or_", "logical_or"}};
+  static const std::map<std::string, const char*> table = {{"add", "add"},
+                                                           {"sub", "subtract"},
+                                                           {"mul", "multiply"},
+                                                           {"truediv", "divide"},
+                                                           {"floordiv", "floor_divide"},
+                                                           {"mod", "remainder"},
+                                                           {"pow", "power"},
+                                                           {"sym_max", "maximum"},
+                                                           {"sym_min", "minimum"},
+                                                           {"eq", "equal"},
+                                                           {"ne", "not_equal"},
+                                                           {"lt", "less"},
+                                                           {"le", "less_equal"},
+                                                           {"gt", "greater"},
+                                                           {"ge", "greater_equal"},
+                                                           {"and_", "logical_and"},
+                                                           {"or_", "logical_or"}};
   auto found = table.find(f);
   return found == table.end() ? nullptr : found->second;
 }
@@ -91,7 +103,8 @@ std::optional<Value> unary(ops::Builder& b, const std::string& f, const Value& x
   if (f == "neg" && x.is<ir::Dim>()) return ir::Dim(0) - *x.get<ir::Dim>();
   if (f == "neg" && x.is<double>()) return -*x.get<double>();
   if ((f == "not_" || f == "sym_not") && x.is<bool>()) return !*x.get<bool>();
-  if ((f == "not_" || f == "sym_not") && x.is<RunNumber>()) return RunNumber{b.op("logical_not", {x.get<RunNumber>()->value})};
+  if ((f == "not_" || f == "sym_not") && x.is<RunNumber>())
+    return RunNumber{b.op("logical_not", {x.get<RunNumber>()->value})};
   if (f == "sym_int" || f == "trunc" || f == "floor" || f == "ceil" || f == "round") {
     if (x.is<ir::Dim>()) return x;
     const bool up = f == "ceil", even = f == "round", down = f == "floor";

@@ -128,7 +128,8 @@ class Parser {
         return out;
       }
     }
-    if (f == "ModularIndexing" && a.size() == 3 && divides(a[1]) && divides(a[2])) return mod(floordiv(a[0], a[1]), a[2]);
+    if (f == "ModularIndexing" && a.size() == 3 && divides(a[1]) && divides(a[2]))
+      return mod(floordiv(a[0], a[1]), a[2]);
     return std::nullopt;
   }
 

@@ -72,7 +72,9 @@ Value Translation::value_of(const Argument& a, const Scope& scope) const {
     case Kind::integer: return a.integer;
     case Kind::real: return a.real;
     case Kind::flag: return a.flag;
-    case Kind::text: case Kind::device: case Kind::op: return a.name;
+    case Kind::text:
+    case Kind::device:
+    case Kind::op: return a.name;
     case Kind::complex: return std::complex<double>(a.real, a.imag);
     case Kind::scalar_type: {
       auto dtype = formats::pt2::dtype_of_schema_code(a.integer);
@@ -85,7 +87,8 @@ Value Translation::value_of(const Argument& a, const Scope& scope) const {
       for (const Argument& item : a.items) items.push_back(value_of(item, scope));
       return Value::list(std::move(items));
     }
-    case Kind::graph: case Kind::custom_object: break;
+    case Kind::graph:
+    case Kind::custom_object: break;
   }
   raise<FileError>("{}: a graph or custom object stands where a value is expected", file_);
 }
@@ -107,8 +110,8 @@ void Translation::run_node(const Node& node, Scope& scope) {
   Values results = results_of(node, scope);
   // No results at all: an operator that was dropped, or one that only checks.
   if (results.empty() && node.outputs.empty()) return;
-  require<FileError>(results.size() >= node.outputs.size(), "{}: the operator has {} results, the program names {}", describe(node),
-                     results.size(), node.outputs.size());
+  require<FileError>(results.size() >= node.outputs.size(), "{}: the operator has {} results, the program names {}",
+                     describe(node), results.size(), node.outputs.size());
   for (size_t i = 0; i < node.outputs.size(); ++i) assign(node, node.outputs[i], results[i], scope);
 }
 
@@ -152,7 +155,8 @@ void Translation::expect_types(const Node& node, const Scope& scope) {
   for (const Argument& output : node.outputs) {
     if (output.kind == Argument::Kind::list)
       for (const Argument& item : output.items) add(item);
-    else add(output);
+    else
+      add(output);
   }
 }
 
@@ -174,7 +178,8 @@ Values Translation::unsupported(const Node& node, const Scope& scope) {
   for (const Argument& output : node.outputs) {
     if (output.kind == Argument::Kind::list)
       for (const Argument& item : output.items) add(item);
-    else add(output);
+    else
+      add(output);
   }
   auto values = b.unsupported(short_name(node.target), operands, types);
   Values out;
@@ -210,11 +215,14 @@ void Translation::assign(const Node& node, const Argument& output, const Value& 
     if (found == scope.graph.sym_int_values.end()) return;
     if (!value.is<ir::Dim>()) return;
     // A symbol that this node makes (the result of item()) is what we call it from now on.
-    if (auto name = plain_symbol(found->second.expression); name && !symbol(*name)) bind(*name, *value.get<ir::Dim>());
-    else if (auto known = dim(found->second)) scope.names[output.name] = *known;
+    if (auto name = plain_symbol(found->second.expression); name && !symbol(*name))
+      bind(*name, *value.get<ir::Dim>());
+    else if (auto known = dim(found->second))
+      scope.names[output.name] = *known;
     return;
   }
-  require<FileError>(value.is_tensor(), "{}: '{}' is no tensor but a {}", describe(node), output.name, aten::describe(value));
+  require<FileError>(value.is_tensor(), "{}: '{}' is no tensor but a {}", describe(node), output.name,
+                     aten::describe(value));
   check_type(node, output.name, *value.get<TensorRef>(), scope);
 }
 
@@ -225,7 +233,8 @@ void Translation::check_type(const Node& node, const std::string& name, const Te
   ir::Value* value = tensor.read();
   if (!value->type.shape) return;
   auto mismatch = [&](const std::string& stated) {
-    raise<FileError>("{}: the file says that {} is {}, its operator gives {}", describe(node), name, stated, ir::str(value->type));
+    raise<FileError>("{}: the file says that {} is {}, its operator gives {}", describe(node), name, stated,
+                     ir::str(value->type));
   };
   if (value->dtype() != *meta.dtype) mismatch(std::string(godwit::name(*meta.dtype)));
   if (value->shape().size() != meta.sizes.size()) mismatch(fmt::format("of rank {}", meta.sizes.size()));

@@ -71,7 +71,8 @@ Value Evaluator::bind_call(const Node& node, const std::string& path, bool in_co
   if (name.starts_with("torch.jit._pickle ") && !arguments.empty())
     return bind(*arguments[0], path, in_constants, depth + 1);
   if (name == "torch device" && !arguments.empty()) return bind(*arguments[0], path, in_constants, depth + 1);
-  if (name.ends_with(" complex") && arguments.size() == 2 && arguments[0]->is(Kind::real) && arguments[1]->is(Kind::real))
+  if (name.ends_with(" complex") && arguments.size() == 2 && arguments[0]->is(Kind::real) &&
+      arguments[1]->is(Kind::real))
     return std::complex<double>(arguments[0]->real, arguments[1]->real);
   if (name == "collections OrderedDict") return Value(std::shared_ptr<aten::Opaque>(std::make_shared<DictBox>()));
   if (name.starts_with("__torch__") && arguments.size() == 1) {

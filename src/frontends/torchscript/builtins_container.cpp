@@ -54,7 +54,8 @@ std::optional<Value> on_text(const std::string& op, const std::string& text, con
   return std::nullopt;
 }
 
-std::optional<Value> on_dict(Evaluator& e, const std::string& op, const std::shared_ptr<DictBox>& dict, const Values& a) {
+std::optional<Value> on_dict(Evaluator& e, const std::string& op, const std::shared_ptr<DictBox>& dict,
+                             const Values& a) {
   auto keys = [&] {
     Values out;
     for (auto& [k, v] : dict->items) out.push_back(k);
@@ -93,8 +94,10 @@ std::optional<Value> on_dict(Evaluator& e, const std::string& op, const std::sha
   }
   e.remember(dict);
   if (op == "_set_item" && a.size() == 3) {
-    if (found) *found = a[2];
-    else dict->items.emplace_back(a[1], a[2]);
+    if (found)
+      *found = a[2];
+    else
+      dict->items.emplace_back(a[1], a[2]);
     return Value();
   }
   if (op == "setdefault" && a.size() == 3) {
@@ -111,8 +114,10 @@ std::optional<Value> on_dict(Evaluator& e, const std::string& op, const std::sha
   if (op == "update") {
     if (auto other = as<DictBox>(a[1]))
       for (auto& [k, v] : other->items) {
-        if (Value* mine = dict->find(k)) *mine = v;
-        else dict->items.emplace_back(k, v);
+        if (Value* mine = dict->find(k))
+          *mine = v;
+        else
+          dict->items.emplace_back(k, v);
       }
     return Value();
   }
@@ -141,7 +146,8 @@ std::optional<Value> read_list(const std::string& op, const Values& items, const
     throw Raised("ValueError: not in the list");
   }
   if (op == "count" && n == 2)
-    return Value(static_cast<int64_t>(std::count_if(items.begin(), items.end(), [&](const Value& v) { return identical(v, a[1]); })));
+    return Value(static_cast<int64_t>(
+        std::count_if(items.begin(), items.end(), [&](const Value& v) { return identical(v, a[1]); })));
   if (op == "add" && n == 2) {
     const Values* other = items_of(a[1]);
     if (!other) return std::nullopt;
@@ -153,7 +159,8 @@ std::optional<Value> read_list(const std::string& op, const Values& items, const
     const auto times = known_int(a[1]);
     if (!times) return std::nullopt;
     Values out;
-    if (*times > 0 && items.size() > kMaxItems / static_cast<size_t>(*times)) throw UsageError("a list with too many items");
+    if (*times > 0 && items.size() > kMaxItems / static_cast<size_t>(*times))
+      throw UsageError("a list with too many items");
     for (int64_t i = 0; i < *times; ++i) out.insert(out.end(), items.begin(), items.end());
     return Value::list(std::move(out));
   }
@@ -175,8 +182,8 @@ bool less(const Value& a, const Value& b) {
 std::optional<Value> write_list(Evaluator& e, const std::string& op, const aten::List& list, const Values& a) {
   const size_t n = a.size();
   Values& items = *list;
-  static const char* const words[] = {"append", "extend", "add_", "insert", "_set_item", "pop", "Delete", "remove",
-                                      "clear", "reverse", "sort"};
+  static const char* const words[] = {"append", "extend", "add_",  "insert",  "_set_item", "pop",
+                                      "Delete", "remove", "clear", "reverse", "sort"};
   if (std::none_of(std::begin(words), std::end(words), [&](const char* w) { return op == w; })) return std::nullopt;
   e.remember(list);
   if (op == "append" && n == 2) {
@@ -229,7 +236,8 @@ std::optional<Value> call_container_builtin(Evaluator& e, const std::string& nam
   if (op == "dict") {
     auto dict = std::make_shared<DictBox>();
     if (!arguments.empty()) {
-      if (auto other = as<DictBox>(arguments[0])) dict->items = other->items;
+      if (auto other = as<DictBox>(arguments[0]))
+        dict->items = other->items;
       else if (const Values* pairs = items_of(arguments[0]))
         for (const Value& pair : *pairs)
           if (const Values* kv = items_of(pair); kv && kv->size() == 2) dict->items.emplace_back((*kv)[0], (*kv)[1]);
@@ -242,7 +250,8 @@ std::optional<Value> call_container_builtin(Evaluator& e, const std::string& nam
     const bool same = identical(first, arguments[1]);
     return Value(same == (op == "__is__"));
   }
-  if (op == "mul" && arguments.size() == 2 && items_of(arguments[1])) return read_list(op, *items_of(arguments[1]), {arguments[1], first});
+  if (op == "mul" && arguments.size() == 2 && items_of(arguments[1]))
+    return read_list(op, *items_of(arguments[1]), {arguments[1], first});
   if (auto* text = first.get<std::string>()) return on_text(op, *text, arguments);
   if (auto dict = as<DictBox>(first)) return on_dict(e, op, dict, arguments);
   const Values* items = items_of(first);

@@ -36,7 +36,8 @@ int64_t known_floordiv(int64_t a, int64_t b) {
 ir::Value* node_of(Evaluator& e, const Value& v, DType dtype) {
   ops::Builder& b = e.session().builder;
   if (auto* run = v.get<aten::RunNumber>()) return b.cast(run->value, dtype);
-  if (auto n = as_int(v)) return n->is_known() ? b.scalar(dtype, static_cast<double>(n->value())) : b.cast(b.dim(*n), dtype);
+  if (auto n = as_int(v))
+    return n->is_known() ? b.scalar(dtype, static_cast<double>(n->value())) : b.cast(b.dim(*n), dtype);
   if (auto* d = v.get<double>()) return b.scalar(dtype, *d);
   throw UsageError(fmt::format("{} is no number", describe(v)));
 }
@@ -52,7 +53,8 @@ DType node_dtype(const Value& a, const Value& b) {
   if (is_real(a) || is_real(b)) return DType::f32;
   return is_truth(a) && is_truth(b) ? DType::boolean : DType::i64;
 }
-Value at_run_time(Evaluator& e, const char* op, const Value& a, const Value& b, std::optional<DType> dtype = std::nullopt) {
+Value at_run_time(Evaluator& e, const char* op, const Value& a, const Value& b,
+                  std::optional<DType> dtype = std::nullopt) {
   const DType d = dtype.value_or(node_dtype(a, b));
   return aten::RunNumber{e.session().builder.op(op, {node_of(e, a, d), node_of(e, b, d)})};
 }
@@ -72,8 +74,11 @@ std::optional<Value> arithmetic(Evaluator& e, const std::string& op, const Value
     if (op == "sub") return Value(*i - *j);
     if (op == "mul") return Value(*i * *j);
     if (j->is(0)) throw Raised("ZeroDivisionError: division by zero");
-    if (op == "floordiv") return i->is_known() && j->is_known() ? Value(known_floordiv(i->value(), j->value())) : Value(floordiv(*i, *j));
-    if (op == "remainder") return i->is_known() && j->is_known() ? Value(i->value() - known_floordiv(i->value(), j->value()) * j->value()) : Value(mod(*i, *j));
+    if (op == "floordiv")
+      return i->is_known() && j->is_known() ? Value(known_floordiv(i->value(), j->value())) : Value(floordiv(*i, *j));
+    if (op == "remainder")
+      return i->is_known() && j->is_known() ? Value(i->value() - known_floordiv(i->value(), j->value()) * j->value())
+                                            : Value(mod(*i, *j));
     return std::nullopt;
   }
   const auto x = as_real(a), y = as_real(b);
@@ -84,8 +89,11 @@ std::optional<Value> arithmetic(Evaluator& e, const std::string& op, const Value
     if (*y == 0) throw Raised("ZeroDivisionError: division by zero");
     return op == "floordiv" ? Value(std::floor(*x / *y)) : Value(python_mod(*x, *y));
   }
-  static const std::map<std::string, const char*> nodes = {
-      {"add", "add"}, {"sub", "subtract"}, {"mul", "multiply"}, {"floordiv", "floor_divide"}, {"remainder", "remainder"}};
+  static const std::map<std::string, const char*> nodes = {{"add", "add"},
+                                                           {"sub", "subtract"},
+                                                           {"mul", "multiply"},
+                                                           {"floordiv", "floor_divide"},
+                                                           {"remainder", "remainder"}};
   return at_run_time(e, nodes.at(op), a, b);
 }
 
@@ -120,10 +128,16 @@ std::optional<Value> compare(Evaluator& e, const std::string& op, const Value& a
   }
   if (difference) {
     const double d = *difference;  // NaN: only `ne` holds
-    return Value(op == "eq" ? d == 0 : op == "ne" ? d != 0 : op == "lt" ? d < 0 : op == "le" ? d <= 0 : op == "gt" ? d > 0 : d >= 0);
+    return Value(op == "eq"   ? d == 0
+                 : op == "ne" ? d != 0
+                 : op == "lt" ? d < 0
+                 : op == "le" ? d <= 0
+                 : op == "gt" ? d > 0
+                              : d >= 0);
   }
-  static const std::map<std::string, const char*> nodes = {{"eq", "equal"}, {"ne", "not_equal"}, {"lt", "less"},
-                                                           {"le", "less_equal"}, {"gt", "greater"}, {"ge", "greater_equal"}};
+  static const std::map<std::string, const char*> nodes = {{"eq", "equal"},   {"ne", "not_equal"},
+                                                           {"lt", "less"},    {"le", "less_equal"},
+                                                           {"gt", "greater"}, {"ge", "greater_equal"}};
   return at_run_time(e, nodes.at(op), a, b);
 }
 
@@ -151,11 +165,28 @@ double round_half_even(double x) { return std::nearbyint(x); }
 using Real = double (*)(double);
 const std::map<std::string, Real, std::less<>>& real_functions() {
   static const std::map<std::string, Real, std::less<>> table = {
-      {"sqrt", std::sqrt}, {"exp", std::exp}, {"log", std::log}, {"log2", std::log2}, {"log10", std::log10},
-      {"log1p", std::log1p}, {"expm1", std::expm1}, {"sin", std::sin}, {"cos", std::cos}, {"tan", std::tan},
-      {"asin", std::asin}, {"acos", std::acos}, {"atan", std::atan}, {"sinh", std::sinh}, {"cosh", std::cosh},
-      {"tanh", std::tanh}, {"erf", std::erf}, {"lgamma", std::lgamma}, {"fabs", std::fabs}, {"gamma", std::tgamma},
-      {"degrees", [](double x) { return x * 180.0 / M_PI; }}, {"radians", [](double x) { return x * M_PI / 180.0; }}};
+      {"sqrt", std::sqrt},
+      {"exp", std::exp},
+      {"log", std::log},
+      {"log2", std::log2},
+      {"log10", std::log10},
+      {"log1p", std::log1p},
+      {"expm1", std::expm1},
+      {"sin", std::sin},
+      {"cos", std::cos},
+      {"tan", std::tan},
+      {"asin", std::asin},
+      {"acos", std::acos},
+      {"atan", std::atan},
+      {"sinh", std::sinh},
+      {"cosh", std::cosh},
+      {"tanh", std::tanh},
+      {"erf", std::erf},
+      {"lgamma", std::lgamma},
+      {"fabs", std::fabs},
+      {"gamma", std::tgamma},
+      {"degrees", [](double x) { return x * 180.0 / M_PI; }},
+      {"radians", [](double x) { return x * M_PI / 180.0; }}};
   return table;
 }
 
@@ -196,7 +227,10 @@ std::optional<Value> to_real(Evaluator& e, const Value& v) {
 std::optional<Value> rounded(Evaluator& e, const std::string& op, const Value& v) {
   if (auto n = as_int(v)) return Value(*n);
   if (auto* d = v.get<double>()) {
-    const double x = op == "floor" ? std::floor(*d) : op == "ceil" ? std::ceil(*d) : op == "trunc" ? std::trunc(*d) : round_half_even(*d);
+    const double x = op == "floor"   ? std::floor(*d)
+                     : op == "ceil"  ? std::ceil(*d)
+                     : op == "trunc" ? std::trunc(*d)
+                                     : round_half_even(*d);
     return op == "round" ? Value(x) : to_int(e, x);
   }
   if (auto* run = v.get<aten::RunNumber>()) {
@@ -250,8 +284,10 @@ std::optional<Value> logical(Evaluator& e, const std::string& op, const Value& a
     return Value(op == "__and__" ? p & q : op == "__or__" ? p | q : p ^ q);
   }
   if (!a.is_number() || !b.is_number()) return std::nullopt;
-  return Value(aten::RunNumber{e.session().builder.op(
-      op == "__and__" ? "logical_and" : op == "__or__" ? "logical_or" : "logical_xor", {e.run_truth(a), e.run_truth(b)})});
+  return Value(aten::RunNumber{e.session().builder.op(op == "__and__"  ? "logical_and"
+                                                      : op == "__or__" ? "logical_or"
+                                                                       : "logical_xor",
+                                                      {e.run_truth(a), e.run_truth(b)})});
 }
 
 }  // namespace
@@ -263,7 +299,8 @@ std::optional<Value> call_number_builtin(Evaluator& e, const std::string& name, 
   const bool numbers = arguments[0].is_number() && (n < 2 || arguments[1].is_number());
   if (op == "eq" || op == "ne" || op == "lt" || op == "le" || op == "gt" || op == "ge")
     return n == 2 ? compare(e, op, arguments[0], arguments[1]) : std::nullopt;
-  if ((op == "max" || op == "min") && n == 1 && items_of(arguments[0])) return extreme_of(e, op, *items_of(arguments[0]));
+  if ((op == "max" || op == "min") && n == 1 && items_of(arguments[0]))
+    return extreme_of(e, op, *items_of(arguments[0]));
   if (op == "__range_length" && n == 3) {
     auto lo = as_int(arguments[0]), hi = as_int(arguments[1]), step = as_int(arguments[2]);
     if (!lo || !hi || !step || !step->is_known() || step->is(0)) return std::nullopt;

@@ -29,7 +29,8 @@ std::optional<Value> to_int(Evaluator& e, const TensorRef& t, const Values&) {
 std::optional<Value> to_real(Evaluator& e, const TensorRef& t, const Values&) {
   ops::Builder& b = e.session().builder;
   ir::Value* v = single(e, t);
-  if (const Tensor* known = ops::constant_of(b.module(), v); known && known->size() == 1) return Value(known->number(0));
+  if (const Tensor* known = ops::constant_of(b.module(), v); known && known->size() == 1)
+    return Value(known->number(0));
   return Value(aten::RunNumber{is_float(v->dtype()) ? v : b.cast(v, DType::f32)});
 }
 
@@ -84,30 +85,37 @@ const std::map<std::string, Handler, std::less<>>& handlers() {
       {"aten::item", to_number},
       {"aten::ScalarImplicit", to_number},
       {"aten::dim", [](Evaluator&, const TensorRef& t, const Values&) { return std::optional<Value>(t.rank()); }},
-      {"aten::numel", [](Evaluator&, const TensorRef& t, const Values&) { return std::optional<Value>(product(t.shape())); }},
-      {"prim::dtype", [](Evaluator&, const TensorRef& t, const Values&) { return std::optional<Value>(aten::code_of_dtype(t.dtype())); }},
+      {"aten::numel",
+       [](Evaluator&, const TensorRef& t, const Values&) { return std::optional<Value>(product(t.shape())); }},
+      {"prim::dtype", [](Evaluator&, const TensorRef& t,
+                         const Values&) { return std::optional<Value>(aten::code_of_dtype(t.dtype())); }},
       {"prim::device", [](Evaluator&, const TensorRef&, const Values&) { return std::optional<Value>("cpu"); }},
       {"prim::layout", [](Evaluator&, const TensorRef&, const Values&) { return std::optional<Value>(0); }},
-      {"prim::shape", [](Evaluator&, const TensorRef& t, const Values&) { return std::optional<Value>(Value::dims(t.shape())); }},
+      {"prim::shape",
+       [](Evaluator&, const TensorRef& t, const Values&) { return std::optional<Value>(Value::dims(t.shape())); }},
       {"prim::data", [](Evaluator&, const TensorRef& t, const Values&) { return std::optional<Value>(t); }},
       {"aten::cpu", [](Evaluator&, const TensorRef& t, const Values&) { return std::optional<Value>(t); }},
       {"aten::cuda", [](Evaluator&, const TensorRef& t, const Values&) { return std::optional<Value>(t); }},
       {"aten::get_device", [](Evaluator&, const TensorRef&, const Values&) { return std::optional<Value>(-1); }},
       {"aten::storage_offset", [](Evaluator&, const TensorRef&, const Values&) { return std::optional<Value>(0); }},
       // See is_grad_enabled.
-      {"prim::requires_grad", [](Evaluator&, const TensorRef& t, const Values&) { return std::optional<Value>(is_float(t.dtype())); }},
+      {"prim::requires_grad",
+       [](Evaluator&, const TensorRef& t, const Values&) { return std::optional<Value>(is_float(t.dtype())); }},
       {"aten::requires_grad_", [](Evaluator&, const TensorRef& t, const Values&) { return std::optional<Value>(t); }},
-      {"aten::is_contiguous", [](Evaluator&, const TensorRef& t, const Values&) { return std::optional<Value>(t.is_contiguous()); }},
-      {"aten::is_floating_point", [](Evaluator&, const TensorRef& t, const Values&) { return std::optional<Value>(is_float(t.dtype())); }},
-      {"aten::is_complex", [](Evaluator&, const TensorRef& t, const Values&) { return std::optional<Value>(is_complex(t.dtype())); }},
+      {"aten::is_contiguous",
+       [](Evaluator&, const TensorRef& t, const Values&) { return std::optional<Value>(t.is_contiguous()); }},
+      {"aten::is_floating_point",
+       [](Evaluator&, const TensorRef& t, const Values&) { return std::optional<Value>(is_float(t.dtype())); }},
+      {"aten::is_complex",
+       [](Evaluator&, const TensorRef& t, const Values&) { return std::optional<Value>(is_complex(t.dtype())); }},
   };
   return table;
 }
 
 bool is_false_question(const std::string& name) {
-  static const char* const questions[] = {"is_cuda", "is_sparse", "is_quantized", "is_mkldnn", "is_meta", "is_xpu",
-                                          "is_mps", "is_vulkan", "is_ipu", "is_nested", "is_maia",
-                                          "is_inference", "is_sparse_csr", "is_xla", "is_mtia", "is_hpu"};
+  static const char* const questions[] = {
+      "is_cuda", "is_sparse", "is_quantized", "is_mkldnn",    "is_meta",       "is_xpu", "is_mps",  "is_vulkan",
+      "is_ipu",  "is_nested", "is_maia",      "is_inference", "is_sparse_csr", "is_xla", "is_mtia", "is_hpu"};
   for (const char* q : questions)
     if (name == std::string("prim::") + q || name == std::string("aten::") + q) return true;
   return false;
@@ -155,10 +163,14 @@ ir::Value* known_tensor(ops::Builder& b, const Values& items, const ir::Dims& sh
   std::vector<int64_t> integers;
   std::vector<float> reals;
   for (const Value& v : items) {
-    if (auto* f = v.get<bool>()) integers.push_back(*f), reals.push_back(*f ? 1.0f : 0.0f);
-    else if (auto* d = v.get<double>()) integers.push_back(0), reals.push_back(static_cast<float>(*d));
-    else if (auto* n = v.get<ir::Dim>(); n && n->is_known()) integers.push_back(n->value()), reals.push_back(static_cast<float>(n->value()));
-    else return nullptr;
+    if (auto* f = v.get<bool>())
+      integers.push_back(*f), reals.push_back(*f ? 1.0f : 0.0f);
+    else if (auto* d = v.get<double>())
+      integers.push_back(0), reals.push_back(static_cast<float>(*d));
+    else if (auto* n = v.get<ir::Dim>(); n && n->is_known())
+      integers.push_back(n->value()), reals.push_back(static_cast<float>(n->value()));
+    else
+      return nullptr;
   }
   if (dtype == DType::i64) return b.constant(Tensor::of(DType::i64, ir::values(shape), integers));
   if (dtype == DType::f32) return b.constant(Tensor::of(DType::f32, ir::values(shape), reals));
@@ -171,7 +183,8 @@ std::optional<Value> make_tensor(Evaluator& e, const Values& arguments, const Ke
   Value dtype = arguments.size() > 1 ? arguments[1] : Value();
   for (const auto& [name, value] : keywords)
     if (name == "dtype") dtype = value;
-  if (auto* t = arguments[0].get<TensorRef>(); t && dtype.is_none()) return e.session().tensor(b.op("copy", {t->read()}));
+  if (auto* t = arguments[0].get<TensorRef>(); t && dtype.is_none())
+    return e.session().tensor(b.op("copy", {t->read()}));
   ir::Dims shape;
   Values items;
   // The depth of the first path fixes the rank.
@@ -183,8 +196,10 @@ std::optional<Value> make_tensor(Evaluator& e, const Values& arguments, const Ke
   DType to = items.empty() ? DType::f32 : number_dtype(items[0]);
   for (const Value& v : items) {
     if (number_dtype(v) == DType::c64) return std::nullopt;
-    if (is_float(number_dtype(v))) to = number_dtype(v);
-    else if (to == DType::boolean) to = number_dtype(v);
+    if (is_float(number_dtype(v)))
+      to = number_dtype(v);
+    else if (to == DType::boolean)
+      to = number_dtype(v);
   }
   if (auto* code = dtype.get<ir::Dim>()) to = aten::dtype_of_code(code->value()).value_or(to);
   if (shape.empty()) return e.session().tensor(number_tensor(b, items[0], to));

@@ -34,8 +34,10 @@ std::string percent_formatted(const std::string& pattern, const Values& argument
       continue;
     }
     ++i;
-    if (pattern[i] == '%') out.push_back('%');
-    else if (next < given.size()) out += text_of(given[next++]);
+    if (pattern[i] == '%')
+      out.push_back('%');
+    else if (next < given.size())
+      out += text_of(given[next++]);
   }
   return out;
 }
@@ -70,7 +72,8 @@ std::string replaced(std::string text, const std::string& from, const std::strin
   if (from.empty()) return text;
   std::string out;
   size_t at = 0;
-  for (size_t found; (found = text.find(from, at)) != text.npos; at = found + from.size()) out += text.substr(at, found - at) + to;
+  for (size_t found; (found = text.find(from, at)) != text.npos; at = found + from.size())
+    out += text.substr(at, found - at) + to;
   return out + text.substr(at);
 }
 
@@ -97,13 +100,18 @@ std::optional<Value> on_text(const std::string& op, const std::string& text, con
   }
   if (op == "upper" || op == "lower") {
     std::string out = text;
-    for (char& c : out) c = static_cast<char>(op == "upper" ? std::toupper(static_cast<unsigned char>(c)) : std::tolower(static_cast<unsigned char>(c)));
+    for (char& c : out)
+      c = static_cast<char>(op == "upper" ? std::toupper(static_cast<unsigned char>(c))
+                                          : std::tolower(static_cast<unsigned char>(c)));
     return Value(out);
   }
-  if (op == "isdigit") return Value(!text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::isdigit(c); }));
+  if (op == "isdigit")
+    return Value(!text.empty() &&
+                 std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::isdigit(c); }));
   if (op == "join" && a.size() == 2 && items_of(a[1])) {
     std::string out;
-    for (const Value& v : *items_of(a[1])) out += (out.empty() && &v == items_of(a[1])->data() ? "" : text) + text_of(v);
+    for (const Value& v : *items_of(a[1]))
+      out += (out.empty() && &v == items_of(a[1])->data() ? "" : text) + text_of(v);
     return Value(out);
   }
   if (op == "device") return Value(text);
@@ -141,14 +149,16 @@ std::optional<Value> call_text_builtin(Evaluator&, const std::string& name, cons
     return Value();
   // With gradients torch.nn takes its plain formulas instead of fused inference kernels: the same mathematics.
   if (op == "is_grad_enabled") return Value(true);
-  if (op == "is_autocast_enabled" || op == "is_autocast_cpu_enabled" || op == "_get_tracing_state" || op == "is_tracing")
+  if (op == "is_autocast_enabled" || op == "is_autocast_cpu_enabled" || op == "_get_tracing_state" ||
+      op == "is_tracing")
     return Value(false);
   if (op == "is_scripting") return Value(true);
   if (op == "get_default_dtype") return Value(6);
   if (arguments.empty()) return std::nullopt;
   if (op == "wait" || op == "Future") return arguments[0];
   if (op == "str") return Value(text_of(arguments[0]));
-  if (op == "chr" && arguments[0].get<ir::Dim>()) return Value(std::string(1, static_cast<char>(arguments[0].get<ir::Dim>()->value())));
+  if (op == "chr" && arguments[0].get<ir::Dim>())
+    return Value(std::string(1, static_cast<char>(arguments[0].get<ir::Dim>()->value())));
   if (op == "unchecked_unwrap_optional" || op == "_unwrap_optional") return arguments[0];
   if (name == "prim::name" || name == "prim::value")
     if (auto item = as<EnumBox>(arguments[0])) return op == "name" ? Value(item->name) : item->value;

@@ -34,8 +34,10 @@ bool is_integral(const Value& v) {
 
 // A tensor of one element where a number is wanted, alone or in a list.
 void settle_number(Evaluator& e, Value& value, const aten::SchemaArgument& a) {
-  const char* word = a.type == "int" ? "aten::IntImplicit" : a.type == "float" ? "aten::FloatImplicit"
-                     : a.type == "Scalar" ? "aten::ScalarImplicit" : nullptr;
+  const char* word = a.type == "int"      ? "aten::IntImplicit"
+                     : a.type == "float"  ? "aten::FloatImplicit"
+                     : a.type == "Scalar" ? "aten::ScalarImplicit"
+                                          : nullptr;
   if (!word) return;
   auto settled = [&](const Value& v) {
     if (!v.is_tensor()) return v;
@@ -43,7 +45,8 @@ void settle_number(Evaluator& e, Value& value, const aten::SchemaArgument& a) {
   };
   if (value.is_tensor()) value = settled(value);
   const Values* items = value.items();
-  if (a.list_depth != 1 || !items || std::none_of(items->begin(), items->end(), [](const Value& v) { return v.is_tensor(); }))
+  if (a.list_depth != 1 || !items ||
+      std::none_of(items->begin(), items->end(), [](const Value& v) { return v.is_tensor(); }))
     return;
   Values out;
   for (const Value& v : *items) out.push_back(settled(v));
@@ -60,7 +63,8 @@ void Evaluator::apply_version(const std::string& name, Values& arguments, Keywor
       is_integral(arguments[0]) && is_integral(arguments[1]))
     keywords.emplace_back("rounding_mode", Value("trunc"));
   if (version < 5 && name == "aten::full" && arguments.size() >= 2 && is_integral(arguments[1]) &&
-      std::none_of(keywords.begin(), keywords.end(), [](const auto& k) { return k.first == "dtype" && !k.second.is_none(); })) {
+      std::none_of(keywords.begin(), keywords.end(),
+                   [](const auto& k) { return k.first == "dtype" && !k.second.is_none(); })) {
     std::erase_if(keywords, [](const auto& k) { return k.first == "dtype"; });
     keywords.emplace_back("dtype", Value(6));
   }
@@ -117,7 +121,8 @@ Value Evaluator::unsupported(const std::string& name, const Values& arguments, s
   });
   ir::Type unknown;
   unknown.shape.reset();
-  const auto outputs = builder_.unsupported(source_name(name), operands, std::vector<ir::Type>(std::max<size_t>(results, 1), unknown));
+  const auto outputs =
+      builder_.unsupported(source_name(name), operands, std::vector<ir::Type>(std::max<size_t>(results, 1), unknown));
   Values values;
   for (ir::Value* v : outputs) values.push_back(session_.tensor(v));
   return packed(std::move(values));
@@ -129,8 +134,8 @@ std::optional<Value> call_builtin(Evaluator& evaluator, const std::string& name,
   for (const Value& v : arguments)
     if (v.is_tensor() && name != "aten::append" && name != "aten::insert" && name != "aten::_set_item" &&
         name != "aten::extend" && name != "aten::setdefault" && name != "aten::__is__" && name != "aten::__isnot__" &&
-        name != "aten::__contains__" && name != "aten::format" && name != "aten::percentFormat" && name != "aten::get" &&
-        name != "aten::str" && name != "aten::pop")
+        name != "aten::__contains__" && name != "aten::format" && name != "aten::percentFormat" &&
+        name != "aten::get" && name != "aten::str" && name != "aten::pop")
       return std::nullopt;
   if (auto result = call_number_builtin(evaluator, name, arguments)) return result;
   if (auto result = call_container_builtin(evaluator, name, arguments)) return result;

@@ -52,7 +52,8 @@ Value Evaluator::call_function(const script::File& file, const script::Function&
   next->file = &file;
   next->path = path;
   if (arguments.size() > function.parameters.size())
-    fail(fmt::format("{} takes {} arguments, {} are given", function.name, function.parameters.size(), arguments.size()));
+    fail(fmt::format("{} takes {} arguments, {} are given", function.name, function.parameters.size(),
+                     arguments.size()));
   for (size_t i = 0; i < arguments.size(); ++i) next->scope[function.parameters[i].name] = std::move(arguments[i]);
   for (const auto& [name, value] : keywords) next->scope[name] = value;
   for (const auto& p : function.parameters) {
@@ -130,10 +131,14 @@ void Evaluator::assign(const Stmt& s) {
     for (const Expr& e : s.value->items) values.push_back(evaluate(e));  // all before the first is assigned
   } else {
     const Value value = evaluate(*s.value);
-    if (as<Uninitialized>(value)) values.assign(s.targets.size(), value);
-    else if (const Values* items = items_of(value)) values = *items;
-    else if (auto* t = value.get<aten::TensorRef>(); t && !t->read()->type.shape) throw Blocked("the results of an unsupported operator are unpacked");
-    else fail(fmt::format("{} cannot be unpacked", describe(value)));
+    if (as<Uninitialized>(value))
+      values.assign(s.targets.size(), value);
+    else if (const Values* items = items_of(value))
+      values = *items;
+    else if (auto* t = value.get<aten::TensorRef>(); t && !t->read()->type.shape)
+      throw Blocked("the results of an unsupported operator are unpacked");
+    else
+      fail(fmt::format("{} cannot be unpacked", describe(value)));
   }
   if (values.size() != s.targets.size())
     fail(fmt::format("{} values are unpacked into {} names", values.size(), s.targets.size()));
@@ -179,7 +184,8 @@ void Evaluator::set_attribute(const std::shared_ptr<ObjectBox>& object, const st
   // A write in a branch may not happen: then the old value stays.
   const bool was_read = read_.contains(path) || open_regions_ > 0;
   if (is_pickled) before = get_attribute(object, name);
-  if (open_regions_ > 0) changes_.push_back({object, name, is_pickled ? before : object->attributes[name], {}, {}, {}, {}});
+  if (open_regions_ > 0)
+    changes_.push_back({object, name, is_pickled ? before : object->attributes[name], {}, {}, {}, {}});
   object->attributes[name] = std::move(value);
   if (is_pickled) written_.try_emplace(path, Written{object, name, before, was_read});
 }
@@ -241,9 +247,12 @@ std::optional<bool> Evaluator::known_truth(const Value& value) const {
 
 ir::Value* Evaluator::run_truth(const Value& value) {
   ir::Value* v = nullptr;
-  if (auto* run = value.get<aten::RunNumber>()) v = run->value;
-  else if (auto* n = value.get<ir::Dim>()) v = builder_.dim(*n);
-  else if (auto* t = value.get<aten::TensorRef>()) v = t->read();
+  if (auto* run = value.get<aten::RunNumber>())
+    v = run->value;
+  else if (auto* n = value.get<ir::Dim>())
+    v = builder_.dim(*n);
+  else if (auto* t = value.get<aten::TensorRef>())
+    v = t->read();
   if (!v) fail(fmt::format("{} is no condition", describe(value)));
   if (!v->type.shape) throw Blocked("a condition behind an unsupported operator");
   if (v->dtype() != DType::boolean) v = builder_.op("not_equal", {v, builder_.scalar(v->dtype(), 0)});

@@ -50,7 +50,7 @@ class Evaluator {
   struct Written {
     std::shared_ptr<ObjectBox> object;
     std::string name;
-    Value before;  // the first write
+    Value before;           // the first write
     bool was_read = false;  // before it was written: what the last call left behind matters
   };
   const std::map<std::string, Written>& written() const { return written_; }
@@ -67,8 +67,9 @@ class Evaluator {
   ir::Value* run_truth(const Value& value);  // bool, 0-d
   bool matches_type(const Value& value, const script::Expr& type) const;
 
-  // --- for builtins ---------------------------------------------------------------------------------------------------
-  // Before a list, dict or attribute changes: so that branches of a run-time `if` can be taken back.
+  // --- for builtins
+  // --------------------------------------------------------------------------------------------------- Before a list,
+  // dict or attribute changes: so that branches of a run-time `if` can be taken back.
   void remember(const aten::List& list);
   void remember(const std::shared_ptr<DictBox>& dict);
 

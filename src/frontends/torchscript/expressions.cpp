@@ -78,7 +78,8 @@ Value Evaluator::evaluate(const Expr& e) {
     case Expr::Kind::text: return script::unescape(e.text);
     case Expr::Kind::paren: return evaluate(e.items[0]);
     case Expr::Kind::list: return Value::list(evaluate_items(e, 0, nullptr));
-    case Expr::Kind::tuple: case Expr::Kind::bare_tuple: return Value::tuple(evaluate_items(e, 0, nullptr));
+    case Expr::Kind::tuple:
+    case Expr::Kind::bare_tuple: return Value::tuple(evaluate_items(e, 0, nullptr));
     case Expr::Kind::dict: {
       auto dict = std::make_shared<DictBox>();
       for (size_t i = 0; i + 1 < e.items.size(); i += 2) {
@@ -98,8 +99,10 @@ Values Evaluator::evaluate_items(const Expr& e, size_t from, Keywords* keywords)
   Values out;
   for (size_t i = from; i < e.items.size(); ++i) {
     Value v = evaluate(e.items[i]);
-    if (keywords && i < e.names.size() && !e.names[i].empty()) keywords->emplace_back(e.names[i], std::move(v));
-    else out.push_back(std::move(v));
+    if (keywords && i < e.names.size() && !e.names[i].empty())
+      keywords->emplace_back(e.names[i], std::move(v));
+    else
+      out.push_back(std::move(v));
   }
   return out;
 }
@@ -190,8 +193,12 @@ std::optional<Value> Evaluator::special_form(const std::string& name, const Expr
     return result ? *result : Value();
   }
   if (name == "print" || name == "range") return Value();
-  for (auto [word, op] : {std::pair{"int", "aten::Int"}, {"float", "aten::Float"}, {"bool", "aten::Bool"},
-                          {"str", "aten::str"}, {"sorted", "aten::sorted"}, {"complex", "aten::Complex"}})
+  for (auto [word, op] : {std::pair{"int", "aten::Int"},
+                          {"float", "aten::Float"},
+                          {"bool", "aten::Bool"},
+                          {"str", "aten::str"},
+                          {"sorted", "aten::sorted"},
+                          {"complex", "aten::Complex"}})
     if (name == word) return call_operator(op, evaluate_items(e, 1, nullptr), {});
   return std::nullopt;
 }
@@ -234,11 +241,13 @@ Value Evaluator::call_qualified(const std::string& name, const Expr& e) {
   Keywords keywords;
   Values arguments = evaluate_items(e, 1, &keywords);
   set_place(e.offset);
-  if (name.starts_with("torch.")) return call_operator("aten::" + name.substr(6), std::move(arguments), std::move(keywords));
+  if (name.starts_with("torch."))
+    return call_operator("aten::" + name.substr(6), std::move(arguments), std::move(keywords));
   if (name.starts_with("ops.")) {
     const size_t dot = name.find('.', 4);
     if (dot == name.npos) fail("a bad operator name " + name);
-    return call_operator(name.substr(4, dot - 4) + "::" + name.substr(dot + 1), std::move(arguments), std::move(keywords));
+    return call_operator(name.substr(4, dot - 4) + "::" + name.substr(dot + 1), std::move(arguments),
+                         std::move(keywords));
   }
   auto found = archive_->find(name);
   if (!found) fail(fmt::format("{} is not in the archive", name));
@@ -247,7 +256,8 @@ Value Evaluator::call_qualified(const std::string& name, const Expr& e) {
   return construct(*found, name, std::move(arguments), keywords);
 }
 
-Value Evaluator::construct(const script::Definition& d, const std::string& name, Values arguments, const Keywords& keywords) {
+Value Evaluator::construct(const script::Definition& d, const std::string& name, Values arguments,
+                           const Keywords& keywords) {
   if (d.type->base != "NamedTuple") fail(fmt::format("class {} is called", name));
   auto box = std::make_shared<NamedTupleBox>();
   for (const auto& m : d.type->members)

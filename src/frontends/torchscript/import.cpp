@@ -28,7 +28,8 @@ std::optional<ir::Type> traced_type(const script::Archive& archive, size_t i) {
   const Node* call = list->items[i];
   if (!formats::is_tensor_call(*call) || call->args->items.size() < 3) return std::nullopt;
   const Node *id = call->args->items[0], *shape = call->args->items[2];
-  if (!id->is(Node::Kind::persistent) || !id->args->is(Node::Kind::tuple) || id->args->items.size() < 2) return std::nullopt;
+  if (!id->is(Node::Kind::persistent) || !id->args->is(Node::Kind::tuple) || id->args->items.size() < 2)
+    return std::nullopt;
   const std::string& storage = id->args->items[1]->text;
   const auto dtype = formats::storage_dtype(std::string_view(storage).substr(storage.find(' ') + 1));
   if (!dtype) return std::nullopt;
@@ -40,8 +41,13 @@ std::optional<ir::Type> traced_type(const script::Archive& archive, size_t i) {
 class Import {
  public:
   Import(std::shared_ptr<script::Archive> archive, const ImportOptions& options, const Plan& plan)
-      : archive_(std::move(archive)), options_(options), plan_(plan), module_(round_.imported.module),
-        graph_(module_.graphs["main"]), builder_(module_, graph_), evaluator_(archive_, builder_) {}
+      : archive_(std::move(archive)),
+        options_(options),
+        plan_(plan),
+        module_(round_.imported.module),
+        graph_(module_.graphs["main"]),
+        builder_(module_, graph_),
+        evaluator_(archive_, builder_) {}
 
   Round run() {
     graph_.name = "main";
@@ -50,7 +56,8 @@ class Import {
     const script::Function* forward = evaluator_.find_method(*evaluator_.root(), "forward");
     if (!forward) raise<FileError>("{}: the module has no method forward", archive_->name());
     Values arguments;
-    for (size_t i = 1; i < forward->parameters.size(); ++i) arguments.push_back(argument(forward->parameters[i], i - 1));
+    for (size_t i = 1; i < forward->parameters.size(); ++i)
+      arguments.push_back(argument(forward->parameters[i], i - 1));
     check_options(*forward);
     try {
       const Value result = evaluator_.call_method(evaluator_.root(), "forward", arguments);
@@ -71,7 +78,8 @@ class Import {
     for (const auto& [path, value] : plan_.constants) evaluator_.override_attribute(path, value);
     for (const auto& [path, planned] : plan_.states) {
       ir::Value* state = graph_.add_state(path, planned.type, planned.initial);
-      evaluator_.override_attribute(path, planned.is_number ? number_of(state) : Value(evaluator_.session().tensor(state)));
+      evaluator_.override_attribute(path,
+                                    planned.is_number ? number_of(state) : Value(evaluator_.session().tensor(state)));
     }
   }
   Value number_of(ir::Value* v) {
@@ -85,9 +93,8 @@ class Import {
   }
   void check_options(const script::Function& forward) const {
     for (const auto& [name, input] : options_.inputs) {
-      const bool known = std::any_of(forward.parameters.begin() + 1, forward.parameters.end(), [&](const auto& p) {
-        return p.name == name || name.starts_with(p.name + "_");
-      });
+      const bool known = std::any_of(forward.parameters.begin() + 1, forward.parameters.end(),
+                                     [&](const auto& p) { return p.name == name || name.starts_with(p.name + "_"); });
       if (known) continue;
       std::string names;
       for (size_t i = 1; i < forward.parameters.size(); ++i) names += (i > 1 ? ", " : "") + forward.parameters[i].name;
@@ -99,7 +106,8 @@ class Import {
     const std::string type = p.type ? script::print(*p.type) : "Tensor";
     const ImportOptions::Input* given = option(p.name);
     if (type == "int" || type == "float" || type == "bool") return number_argument(p, type, given);
-    if (type == "Tensor" || (given && (given->shape || given->value)) || (type == "Optional[Tensor]" && traced_type(*archive_, i)))
+    if (type == "Tensor" || (given && (given->shape || given->value)) ||
+        (type == "Optional[Tensor]" && traced_type(*archive_, i)))
       return tensor_argument(p, i, given);
     if (type == "List[Tensor]") {
       Values items;
@@ -114,7 +122,8 @@ class Import {
   }
   Value number_argument(const script::Parameter& p, const std::string& type, const ImportOptions::Input* given) {
     if (given && given->value) {
-      require<UsageError>(given->value->size() == 1, "input {} is one {}, its value has {} elements", p.name, type, given->value->size());
+      require<UsageError>(given->value->size() == 1, "input {} is one {}, its value has {} elements", p.name, type,
+                          given->value->size());
       if (type == "int") return given->value->integer(0);
       if (type == "bool") return given->value->number(0) != 0;
       return given->value->number(0);
@@ -134,7 +143,9 @@ class Import {
     const ImportOptions::Input* given = option(name);
     if (given && given->shape) type.shape = given->shape;
     if (given && given->dtype) type.dtype = *given->dtype;
-    require<UsageError>(type.shape.has_value(), "the file does not say the shape of input {}: give it with --input {}=SHAPE[:DTYPE]", name, name);
+    require<UsageError>(type.shape.has_value(),
+                        "the file does not say the shape of input {}: give it with --input {}=SHAPE[:DTYPE]", name,
+                        name);
     return evaluator_.session().tensor(graph_.add_input(name, type));
   }
 
@@ -183,7 +194,8 @@ class Import {
       if (!state.after) state.after = state.before;
   }
   void keep_written(const std::string& path, const Value& before, const Value& after) {
-    auto state = std::find_if(graph_.states.begin(), graph_.states.end(), [&](const auto& s) { return s.name == path; });
+    auto state =
+        std::find_if(graph_.states.begin(), graph_.states.end(), [&](const auto& s) { return s.name == path; });
     if (state != graph_.states.end()) state->after = builder_.cast(output_value(after), state->before->dtype());
     Written& written = round_.written[path];
     written.before = before;

@@ -103,8 +103,9 @@ Value Merger::merge(const Value& a, const Value& b, int depth) {
   auto *x = a.get<aten::TensorRef>(), *y = b.get<aten::TensorRef>();
   if (x && y) return session_.tensor(merge_values(x->read(), y->read()));
   if (a.is_number() && b.is_number()) {
-    const DType dtype = is_truth(a) && is_truth(b) ? DType::boolean
-                        : number_dtype(a) == DType::i64 && number_dtype(b) == DType::i64 ? DType::i64 : DType::f32;
+    const DType dtype = is_truth(a) && is_truth(b)                                       ? DType::boolean
+                        : number_dtype(a) == DType::i64 && number_dtype(b) == DType::i64 ? DType::i64
+                                                                                         : DType::f32;
     ir::Value* merged = is_finished_ ? output(nullptr, nullptr)
                                      : output(node_in(*then_.graph, a, dtype), node_in(*otherwise_.graph, b, dtype));
     if (!is_finished_) return a;
@@ -129,11 +130,14 @@ bool LoopCarry::can_carry(const Value& value) {
 }
 
 void LoopCarry::flatten(const Value& value, std::vector<ir::Value*>& out) const {
-  if (auto* t = value.get<aten::TensorRef>()) out.push_back(t->read());
-  else if (value.is_number()) out.push_back(number_node(session_.builder, value, number_dtype(value)));
+  if (auto* t = value.get<aten::TensorRef>())
+    out.push_back(t->read());
+  else if (value.is_number())
+    out.push_back(number_node(session_.builder, value, number_dtype(value)));
   else if (const Values* items = items_of(value))
     for (const Value& v : *items) flatten(v, out);
-  else throw UsageError(fmt::format("{} is carried around a loop that only the run ends", describe(value)));
+  else
+    throw UsageError(fmt::format("{} is carried around a loop that only the run ends", describe(value)));
 }
 
 void LoopCarry::add(const Value& value) {

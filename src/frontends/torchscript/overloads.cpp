@@ -19,7 +19,8 @@ bool fits_type(const Value& v, const std::string& type, Leniency leniency) {
   if (type == "t" || type.starts_with("t1") || type == "Any") return true;
   if (type == "Tensor") return v.is_tensor() || (leniency >= 2 && v.is_number());
   const bool is_converted = leniency >= 1 && v.is_tensor();
-  if (type == "Scalar" || type == "number") return (v.is_number() && !v.is<bool>()) || (v.is<bool>() && leniency >= 1) || is_converted;
+  if (type == "Scalar" || type == "number")
+    return (v.is_number() && !v.is<bool>()) || (v.is<bool>() && leniency >= 1) || is_converted;
   if (type == "int" || type == "SymInt") return is_int(v) || is_converted || (leniency >= 2 && v.is<bool>());
   if (type == "float") {
     auto* run = v.get<aten::RunNumber>();
@@ -58,7 +59,8 @@ bool fits_list(const Value& v, const SchemaArgument& a, Leniency leniency) {
 
 bool fits(const Value& v, const SchemaArgument& a, Leniency leniency) {
   // An `uninitialized` value or a forgotten None: only optional parameters take it.
-  if (v.is_none()) return a.optional || a.type == "Layout" || a.type == "Device" || a.type == "Generator" || a.type == "t";
+  if (v.is_none())
+    return a.optional || a.type == "Layout" || a.type == "Device" || a.type == "Generator" || a.type == "t";
   if (a.list_depth > 0) return fits_list(v, a, leniency);
   if (items_of(v) && a.type != "t" && a.type != "Any") return false;
   return fits_type(v, a.type, leniency);
@@ -70,7 +72,8 @@ Values gathered(const aten::Schema& schema, const Values& arguments) {
   while (positional < schema.arguments.size() && !schema.arguments[positional].keyword_only) ++positional;
   if (positional == 0 || arguments.size() <= positional) return arguments;
   const SchemaArgument& last = schema.arguments[positional - 1];
-  const bool all_ints = std::all_of(arguments.begin() + static_cast<ptrdiff_t>(positional) - 1, arguments.end(), is_int);
+  const bool all_ints =
+      std::all_of(arguments.begin() + static_cast<ptrdiff_t>(positional) - 1, arguments.end(), is_int);
   if (last.list_depth != 1 || last.type != "int" || !all_ints) return arguments;
   Values out(arguments.begin(), arguments.begin() + static_cast<ptrdiff_t>(positional) - 1);
   out.push_back(Value::list({arguments.begin() + static_cast<ptrdiff_t>(positional) - 1, arguments.end()}));

@@ -18,7 +18,8 @@ struct Resolved {
   Values arguments;  // positional, complete with keywords and defaults
 };
 
-// Tries the overloads in their order of registration, first without, then with implicit conversions. nullopt: none fits.
+// Tries the overloads in their order of registration, first without, then with implicit conversions. nullopt: none
+// fits.
 std::optional<Resolved> resolve(const std::string& name, const Values& arguments, const Keywords& keywords);
 
 }  // namespace godwit::frontends::torchscript

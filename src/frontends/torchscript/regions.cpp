@@ -245,8 +245,9 @@ void Evaluator::run_time_loop(const Stmt& s, const Value& count) {
   operands.insert(operands.end(), carry.initial().begin(), carry.initial().end());
   std::vector<std::unique_ptr<ir::Graph>> regions;
   regions.push_back(std::move(region));
-  const auto outputs = builder_.region_op("loop", operands, {{"carried", ir::Dim(static_cast<int64_t>(carry.initial().size()))}},
-                                          std::move(regions), carry.types());
+  const auto outputs =
+      builder_.region_op("loop", operands, {{"carried", ir::Dim(static_cast<int64_t>(carry.initial().size()))}},
+                         std::move(regions), carry.types());
   carry.finish(outputs);
   for (size_t i = 0; i < names.size(); ++i) frame().scope[names[i]] = carry.result(i);
 }

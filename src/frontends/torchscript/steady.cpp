@@ -50,7 +50,8 @@ class Steady {
     const bool fits = written.pickled && ir::dims(written.pickled->shape) == *written.type.shape;
     if (!fits) {
       require<UsageError>(!written.pickled || written.pickled->size() == 0,
-                          "attribute {} changes its shape from {} to {}", path, describe(*written.pickled), str(written.type));
+                          "attribute {} changes its shape from {} to {}", path, describe(*written.pickled),
+                          str(written.type));
       state.initial.reset();
       needs_check_ = true;
     } else {
@@ -90,7 +91,8 @@ class Steady {
       state.type.dtype = DType::f32;
       state.initial = Tensor::scalar(DType::f32, *d);
     } else {
-      raise<UsageError>("attribute {} ({}) changes from call to call in a way that is not supported", path, describe(first));
+      raise<UsageError>("attribute {} ({}) changes from call to call in a way that is not supported", path,
+                        describe(first));
     }
     return state;
   }
@@ -105,7 +107,8 @@ class Steady {
     std::mt19937 random(7);
     for (const ir::Value* input : graph.inputs) {
       if (!input->type.shape || !ir::is_known(input->shape())) {
-        steady.warnings.push_back("that the state starts as zeros was not checked: give every input a shape of numbers");
+        steady.warnings.push_back(
+            "that the state starts as zeros was not checked: give every input a shape of numbers");
         return;
       }
       inputs[input->name] = {{random_tensor(*input, random)}, false};
@@ -115,15 +118,20 @@ class Steady {
     const auto expected = a.run(inputs), found = b.run(inputs);
     for (const auto& [name, value] : expected) {
       Tensor other;
-      if (auto it = found.find(name); it != found.end()) other = it->second.items.at(0);
-      else if (auto state = state_after(graph, b, name)) other = *state;
-      else continue;
-      require<UsageError>(agree(value.items.at(0), other),
-                          "{}: the first call differs from later ones ({}): a state that starts empty is not the same as zeros",
-                          archive_->name(), name);
+      if (auto it = found.find(name); it != found.end())
+        other = it->second.items.at(0);
+      else if (auto state = state_after(graph, b, name))
+        other = *state;
+      else
+        continue;
+      require<UsageError>(
+          agree(value.items.at(0), other),
+          "{}: the first call differs from later ones ({}): a state that starts empty is not the same as zeros",
+          archive_->name(), name);
     }
   }
-  static std::optional<Tensor> state_after(const ir::Graph& graph, const executors::MlxExecutor& executor, const std::string& name) {
+  static std::optional<Tensor> state_after(const ir::Graph& graph, const executors::MlxExecutor& executor,
+                                           const std::string& name) {
     for (size_t i = 0; i < graph.states.size() && i < executor.states().size(); ++i)
       if (state_output_name(graph.states[i].name) == name)
         return executors::to_host(executor.states()[i], graph.states[i].before->dtype());

@@ -29,7 +29,7 @@ struct Plan {
 };
 
 struct Written {
-  Value before, after;             // tensors among them belong to the round's graph: only `type` outlives it
+  Value before, after;  // tensors among them belong to the round's graph: only `type` outlives it
   ir::Type type;
   std::optional<Tensor> pickled;
 };
