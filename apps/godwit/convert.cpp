@@ -1,8 +1,10 @@
 // godwit convert: read, lower, rewrite, check, write.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <iostream>
+#include <optional>
 
 #include "base/atomic_output.h"
 #include "base/error.h"
@@ -15,6 +17,8 @@
 #include "ops/hoist.h"
 #include "parity/reference.h"
 #include "parity/report.h"
+#include "parity/tensor_file.h"
+#include "passes/carry_state.h"
 #include "passes/convert_dtype.h"
 #include "passes/pass.h"
 #include "proof.h"
@@ -24,8 +28,8 @@ namespace godwit::app {
 namespace {
 
 struct Options {
-  std::string model, output, dtype = "float32", quantize, dump_after, report;
-  std::vector<std::string> inputs, emit, sizes;
+  std::string model, output, dtype = "float32", quantize, dump_after, report, golden;
+  std::vector<std::string> inputs, emit, sizes, states;
   bool validate = false, benchmark = false, json = false;
   int threads = 1;
 };
@@ -56,64 +60,93 @@ void rewrite(ir::Module& module, const Options& options) {
   }
 }
 
-void emit_code(const ir::Module& module, const std::filesystem::path& folder, const Options& options) {
-  for (const std::string& name : options.emit) {
-    bool found = false;
-    for (const emit::Emitter& e : emit::emitters) {
-      if (e.name != name) continue;
-      found = true;
-      emit::Options how;
-      how.class_name = options.output.empty()
-                           ? "Model"
-                           : std::filesystem::absolute(options.output).lexically_normal().filename().string();
-      const ir::Dim::Env sizes = parse_sizes(options.sizes);
-      how.symbols = {sizes.begin(), sizes.end()};
-      how.tolerance = parity::tolerance_for(module.main()).tolerance.scaled;
-      // A function file lies in the package itself, code in a folder of its own.
-      e.write(module, name == "mlxfn" ? folder : folder / name, how);
-    }
-    require<UsageError>(found, "--emit {}: choose from cpp, python, mlxfn", name);
-  }
-}
-
 struct Outcome {
   nlohmann::json answer;
   bool passed = true;
 };
 
-void prove(const ir::Module& module, const std::filesystem::path& folder, const Options& options, Outcome& outcome) {
-  if (!options.validate && !options.benchmark) return;
+// What one emitter cannot write does not take the package or the other forms away: it is reported.
+void emit_code(const ir::Module& module, const std::filesystem::path& folder, const Options& options,
+               int64_t golden_steps, Outcome& outcome) {
+  emit::Options how;
+  how.class_name = std::filesystem::absolute(options.output).lexically_normal().filename().string();
+  const ir::Dim::Env sizes = parse_sizes(options.sizes);
+  how.symbols = {sizes.begin(), sizes.end()};
+  how.tolerance = parity::tolerance_for(module.main()).tolerance.scaled;
+  how.golden_steps = golden_steps;
+  for (const emit::Emitter& e : emit::emitters) {
+    if (std::find(options.emit.begin(), options.emit.end(), e.name) == options.emit.end()) continue;
+    try {
+      // A function file lies in the package itself, code in a folder of its own.
+      e.write(module, e.name == "mlxfn" ? folder : folder / e.name, how);
+    } catch (const UsageError& refusal) {
+      outcome.answer["refused"][std::string(e.name)] = refusal.what();
+      outcome.passed = false;
+    }
+  }
+}
+
+// What the model is to give, recorded before or asked from the original now.
+parity::Golden golden_for(const ir::Module& module, const parity::Tensors& inputs, parity::Reference* reference,
+                          const Options& options) {
+  if (!options.golden.empty()) return parity::load_golden(options.golden);
+  parity::Golden golden = reference->run(with_fixed(module, inputs));
+  golden.inputs = inputs;
+  golden.name = reference->name() + " " + reference->version();
+  reference->reset();
+  return golden;
+}
+
+// Returns the number of steps of the golden that lies in the package from here on; 0 for a single call, or none.
+int64_t prove(const ir::Module& module, const std::filesystem::path& folder, const Options& options, Outcome& outcome) {
+  int64_t steps = 0;
+  const bool compares = options.validate || !options.golden.empty();
+  if (!compares && !options.benchmark) return steps;
   parity::Report report{options.output, {{"source", options.model}}, std::nullopt, std::nullopt};
-  parity::Reference reference(options.model, options.threads);
-  const parity::Tensors inputs = example_inputs(module.main(), "", options.sizes);
-  if (options.validate) {
-    parity::Golden golden = reference.run(with_fixed(module, inputs));
-    golden.inputs = inputs;
-    golden.name = reference.name() + " " + reference.version();
-    reference.reset();
-    emit::write_golden(folder, parity::tensors_of(golden));
+  std::optional<parity::Reference> reference;
+  parity::Tensors inputs;
+  if (options.golden.empty() || options.benchmark) {
+    reference.emplace(options.model, options.threads);
+    inputs = example_inputs(module.main(), "", options.sizes);
+  }
+  if (compares) {
+    const parity::Golden golden = golden_for(module, inputs, reference ? &*reference : nullptr, options);
+    steps = golden.steps;
+    emit::write_golden(folder, parity::tensors_of(golden), steps);
     report.validation = parity::validate(module, {golden}, {});
     outcome.answer["validation"] = parity::to_json(*report.validation);
-    outcome.passed = report.validation->passed;
+    outcome.passed = outcome.passed && report.validation->passed;
   }
   if (options.benchmark) {
-    reference.set_inputs(with_fixed(module, inputs));
+    reference->set_inputs(with_fixed(module, inputs));
     report.measurement = parity::bench(
-        module, inputs, {.graph = "main", .warmup = 10, .runs = 100, .threads = options.threads}, &reference);
+        module, inputs, {.graph = "main", .warmup = 10, .runs = 100, .threads = options.threads}, &*reference);
     outcome.answer["benchmark"] = parity::to_json(*report.measurement);
   }
   if (!options.report.empty()) parity::write_report(options.report, report);
+  return steps;
+}
+
+void check_options(const Options& options) {
+  require<UsageError>(options.quantize.empty(), "--quantize is not supported yet (docs/known-gaps.md)");
+  for (const std::string& name : options.emit)
+    require<UsageError>(std::ranges::find(emit::emitters, name, &emit::Emitter::name) != std::end(emit::emitters),
+                        "--emit {}: choose from cpp, python, mlxfn", name);
+  emit::check_replaceable(options.output);
 }
 
 Outcome convert(const Options& options) {
-  require<UsageError>(options.quantize.empty(), "--quantize is not supported yet (docs/known-gaps.md)");
-  emit::check_replaceable(options.output);
+  check_options(options);
   const auto start = std::chrono::steady_clock::now();
   const frontends::ImportOptions how = import_options(options.inputs);
   frontends::Imported imported = frontends::import_model(options.model, how);
   require_supported(imported.module, options.model);
   ir::Module& module = imported.module;
   const size_t before = count_nodes(module);
+  for (const std::string& spec : options.states) {
+    const auto [input, output] = split_pair(spec, "--state");
+    passes::carry_state(module.main(), input, output);
+  }
   rewrite(module, options);
   ops::hoist_constants(module);
   Outcome outcome;
@@ -122,11 +155,10 @@ Outcome convert(const Options& options) {
   module.metadata["source"] = std::filesystem::absolute(options.model).string();
   module.metadata["format"] = imported.format;
   emit::write_package(module, output.path());
-  emit_code(module, output.path(), options);
-  prove(module, output.path(), options, outcome);
+  emit_code(module, output.path(), options, prove(module, output.path(), options, outcome), outcome);
   output.commit();
   nlohmann::json& a = outcome.answer;
-  a["status"] = outcome.passed ? "converted" : "failed";
+  a["status"] = outcome.passed ? "converted" : a.contains("refused") ? "incomplete" : "failed";
   a["package"] = options.output;
   a["format"] = imported.format;
   a["source_nodes"] = imported.source_nodes;
@@ -151,8 +183,12 @@ int run(const Options& options) {
                a["nodes_before"].get<size_t>(), a["nodes_after"].get<size_t>(), a["parameters"].get<int64_t>(),
                a["seconds"].get<double>());
     if (a.contains("validation"))
-      fmt::print("{}: largest error {} of the output's scale\n", outcome.passed ? "validated" : "VALIDATION FAILED",
+      fmt::print("{}: largest error {} of the output's scale\n",
+                 a["validation"]["status"] == "passed" ? "validated" : "VALIDATION FAILED",
                  a["validation"]["max_error"].dump());
+    if (a.contains("refused"))
+      for (const auto& [name, reason] : a["refused"].items())
+        fmt::print(stderr, "not written: --emit {}: {}\n", name, reason.get<std::string>());
     if (a.contains("benchmark")) fmt::print("median {:.3f} ms\n", a["benchmark"]["median_ms"].get<double>());
   }
   return outcome.passed ? 0 : 1;
@@ -172,6 +208,10 @@ Verb add_convert(CLI::App& app) {
       ->delimiter(',');
   verb->add_flag("--validate", options->validate,
                  "Compare with the original, and keep its inputs and outputs as the golden");
+  verb->add_option("--golden", options->golden,
+                   "Compare with recorded inputs and outputs instead, and keep them as the golden");
+  verb->add_option("--state", options->states,
+                   "INPUT=OUTPUT: what a call gives is what the next one reads; it starts as zeros");
   verb->add_flag("--benchmark", options->benchmark, "Measure beside the original");
   verb->add_option("--size", options->sizes, "SYMBOL=N: a symbolic dimension of random inputs (default 2)");
   verb->add_option("--threads", options->threads, "For --benchmark")->capture_default_str();

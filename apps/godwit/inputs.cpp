@@ -13,14 +13,15 @@
 #include "parity/golden.h"
 
 namespace godwit::app {
-namespace {
 
-std::pair<std::string, std::string> split(const std::string& spec, const char* what) {
+std::pair<std::string, std::string> split_pair(const std::string& spec, const char* what) {
   // Source names may hold '=': the last one separates.
   size_t equals = spec.rfind('=');
   require<UsageError>(equals != std::string::npos && equals > 0, "{} expects NAME=..., given '{}'", what, spec);
   return {spec.substr(0, equals), spec.substr(equals + 1)};
 }
+
+namespace {
 
 std::optional<double> as_number(const std::string& text) {
   double v = 0;
@@ -49,7 +50,7 @@ ir::Shape parse_shape(const std::string& text, const std::string& spec) {
 frontends::ImportOptions import_options(const std::vector<std::string>& specs) {
   frontends::ImportOptions options;
   for (const std::string& spec : specs) {
-    auto [name, text] = split(spec, "--input");
+    auto [name, text] = split_pair(spec, "--input");
     frontends::ImportOptions::Input& input = options.inputs[name];
     if (size_t colon = text.rfind(':'); colon != std::string::npos) {
       input.dtype = parse_dtype(text.substr(colon + 1));
@@ -71,7 +72,7 @@ frontends::ImportOptions import_options(const std::vector<std::string>& specs) {
 ir::Dim::Env parse_sizes(const std::vector<std::string>& sizes) {
   ir::Dim::Env env;
   for (const std::string& spec : sizes) {
-    auto [name, text] = split(spec, "--size");
+    auto [name, text] = split_pair(spec, "--size");
     auto number = as_number(text);
     require<UsageError>(number && *number >= 0, "--size {}: a count is expected", spec);
     env[name] = static_cast<int64_t>(*number);
@@ -113,7 +114,7 @@ std::map<std::string, executors::HostValue> run_inputs(const ir::Graph& graph, c
     if (is_file)
       for (auto& [name, tensor] : formats::read_safetensors(spec).tensors) out[name] = {{tensor}, false};
     else
-      texts.insert(split(spec, "--input"));
+      texts.insert(split_pair(spec, "--input"));
   }
   std::set<std::string> names;
   for (const ir::Value* input : graph.inputs) {

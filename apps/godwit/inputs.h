@@ -10,6 +10,9 @@
 
 namespace godwit::app {
 
+// "NAME=..." in two; `what` is the option, for messages. Throws UsageError.
+std::pair<std::string, std::string> split_pair(const std::string& spec, const char* what);
+
 // For import: NAME=SHAPE[:DTYPE] ("x=B,3,224,224:float32") or NAME=VALUE ("sr=16000"). A single number may mean either;
 // the frontend takes the value where the source says that the input is a scalar. Throws UsageError.
 frontends::ImportOptions import_options(const std::vector<std::string>& specs);
