@@ -28,7 +28,7 @@ ROOT = os.path.normpath(os.path.join(HERE, "..", ".."))
 sys.path.insert(0, HERE)
 GOALS = {("torchvision", "pt2"): 0.97, ("torchvision", "onnx"): 0.97, ("torchvision", "torchscript"): 0.95,
          ("timm", "pt2"): 0.95, ("transformers", "pt2"): 0.90}
-LOCAL_OPTIONS = ("--godwit", "--results", "--summary", "--cache")
+LOCAL_OPTIONS = ("--godwit", "--results", "--summary", "--cache", "--keep")
 NO_STATEMENT = ("skipped", "export_failed", "export_time_limit")  # not counted: there was no file to convert
 
 
@@ -111,26 +111,42 @@ def judge(godwit, model, folder, limit):
     return result | {"status": "validate_failed", "reason": (reasons[0] if reasons else said or f"exit {code}")[:500]}
 
 
-def run_model(options, name):
-    folder = tempfile.mkdtemp(prefix="godwit-sweep-", dir=options.cache)
-    try:
-        start = time.monotonic()
-        in_time = in_child(lambda: prepare(options.source, options.route, name, folder), options.export_limit)
-        result = {"name": name, "export_s": round(time.monotonic() - start, 2)}
-        path = os.path.join(folder, "prepared.json")
-        if not in_time:
-            return result | {"status": "export_time_limit", "reason": f"over {options.export_limit} s"}
-        if not os.path.exists(path):
-            return result | {"status": "export_failed", "reason": "the exporting process ended early"}
+def export(options, name, folder):
+    """Leaves the file and its golden in the folder, unless they lie there; gives what is known of them."""
+    path = os.path.join(folder, "prepared.json")
+    if os.path.exists(path):
         with open(path) as file:
-            prepared = json.load(file)
-        result["parameters"] = prepared["parameters"]
-        if "status" in prepared:
-            return result | {key: prepared[key] for key in ("status", "reason")}
-        result["file_bytes"] = os.path.getsize(prepared["model"])
-        return result | judge(options.godwit, prepared["model"], folder, options.limit)
+            return json.load(file)
+    start = time.monotonic()
+    in_time = in_child(lambda: prepare(options.source, options.route, name, folder), options.export_limit)
+    taken = {"export_s": round(time.monotonic() - start, 2)}
+    if not in_time:
+        return taken | {"status": "export_time_limit", "reason": f"over {options.export_limit} s"}
+    if not os.path.exists(path):
+        return taken | {"status": "export_failed", "reason": "the exporting process ended early"}
+    with open(path) as file:
+        prepared = json.load(file) | taken
+    with open(path, "w") as file:
+        json.dump(prepared, file)
+    return prepared
+
+
+def run_model(options, name):
+    folder = os.path.join(options.keep, f"{options.source}-{options.route}", name) if options.keep else \
+        tempfile.mkdtemp(prefix="godwit-sweep-", dir=options.cache)
+    os.makedirs(folder, exist_ok=True)
+    result = {"name": name, "status": "failed"}
+    try:
+        prepared = export(options, name, folder)
+        result |= {key: prepared[key] for key in ("export_s", "parameters", "status", "reason") if key in prepared}
+        if "status" not in prepared:
+            result["file_bytes"] = os.path.getsize(prepared["model"])
+            result |= judge(options.godwit, prepared["model"], folder, options.limit)
+        return result
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(os.path.join(folder, "package"), ignore_errors=True)
+        if not (options.keep and result["status"] in ("convert_failed", "validate_failed")):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def load_results(path):
@@ -198,6 +214,7 @@ def parse(argv):
     parser.add_argument("--results", default=os.path.join(ROOT, "build", "sweeps"))
     parser.add_argument("--summary", help="where the summary goes; default RESULTS/SOURCE-ROUTE.json")
     parser.add_argument("--cache", default=tempfile.gettempdir(), help="where exported files live while they are used")
+    parser.add_argument("--keep", help="the exported files of models that fail stay here and are used by the next run")
     parser.add_argument("--slice", action="store_true", help="only the fixed small part; every model must pass")
     parser.add_argument("--only", help="these names, comma separated")
     parser.add_argument("--first", type=int, help="only so many")
@@ -214,6 +231,7 @@ def main(argv=None):
     options = parse(argv)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     import zoo
+    zoo.warm_up(options.source)
     os.makedirs(options.results, exist_ok=True)
     kind = f"{options.source}-{options.route}" + ("-slice" if options.slice else "")
     path = os.path.join(options.results, kind + ".jsonl")
