@@ -92,7 +92,6 @@ parity::Golden golden_for(const ir::Module& module, const parity::Tensors& input
   if (!options.golden.empty()) return parity::load_golden(options.golden);
   parity::Golden golden = reference->run(with_fixed(module, inputs));
   golden.inputs = inputs;
-  golden.name = reference->name() + " " + reference->version();
   reference->reset();
   return golden;
 }
@@ -112,7 +111,7 @@ int64_t prove(const ir::Module& module, const std::filesystem::path& folder, con
   if (compares) {
     const parity::Golden golden = golden_for(module, inputs, reference ? &*reference : nullptr, options);
     steps = golden.steps;
-    emit::write_golden(folder, parity::tensors_of(golden), steps);
+    emit::write_golden(folder, parity::tensors_of(golden), parity::metadata_of(golden));
     report.validation = parity::validate(module, {golden}, {});
     outcome.answer["validation"] = parity::to_json(*report.validation);
     outcome.passed = outcome.passed && report.validation->passed;

@@ -10,6 +10,7 @@
 #include "parity/reference.h"
 #include "parity/report.h"
 #include "parity/tensor_file.h"
+#include "parity/test_data.h"
 #include "proof.h"
 #include "verbs.h"
 
@@ -24,16 +25,22 @@ struct Options {
 };
 
 std::vector<parity::Golden> goldens(const Options& options, const ir::Module& module) {
+  const ir::Graph& graph = module.graphs.at(options.graph);
+  if (std::filesystem::is_directory(options.golden))
+    return parity::load_test_data(options.golden, graph, with_fixed(module, {}));
   if (!options.golden.empty()) return {parity::load_golden(options.golden)};
   if (!options.reference.empty()) {
     parity::Reference reference(options.reference, 1, options.layers);
-    const parity::Tensors inputs = example_inputs(module.graphs.at(options.graph), options.inputs, options.sizes);
+    const parity::Tensors inputs = example_inputs(graph, options.inputs, options.sizes);
     parity::Golden golden = reference.run(with_fixed(module, inputs));
     golden.inputs = inputs;
-    golden.name = reference.name() + " " + reference.version();
     return {golden};
   }
   const std::filesystem::path stored = std::filesystem::path(options.model) / emit::golden_name;
+  // ONNX's test suites keep the data beside the model.
+  const std::filesystem::path beside = std::filesystem::absolute(options.model).parent_path();
+  if (!std::filesystem::is_directory(options.model) && parity::is_test_data(beside))
+    return parity::load_test_data(beside, graph, with_fixed(module, {}));
   require<UsageError>(std::filesystem::exists(stored),
                       "{} holds no golden; name the original with --reference, or a file with --golden", options.model);
   return {parity::load_golden(stored)};
@@ -63,7 +70,9 @@ Verb add_validate(CLI::App& app) {
       app.add_subcommand("validate", "Compare a package with its original, or with recorded inputs and outputs");
   verb->add_option("model", options->model, "A package or a source file")->required();
   verb->add_option("--reference", options->reference, "The original: runs in its own framework (onnxruntime, PyTorch)");
-  verb->add_option("--golden", options->golden, "A .safetensors file with input/NAME and output/NAME");
+  verb->add_option("--golden", options->golden,
+                   "A .safetensors file with input/NAME and output/NAME, or a folder of ONNX test data\n"
+                   "(test_data_set_K/input_I.pb, output_I.pb)");
   verb->add_option("--inputs", options->inputs,
                    "A .safetensors file with the inputs for --reference (default: random)");
   verb->add_option("--size", options->sizes, "SYMBOL=N: a symbolic dimension of random inputs (default 2)");

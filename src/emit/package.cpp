@@ -70,8 +70,9 @@ void write_package(const ir::Module& module, const fs::path& folder) {
   write_file(folder / "model.json", description.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
 }
 
-void write_golden(const fs::path& folder, const std::map<std::string, Tensor>& tensors, int64_t steps) {
-  formats::write_safetensors(folder / golden_name, tensors, {{"steps", std::to_string(steps)}});
+void write_golden(const fs::path& folder, const std::map<std::string, Tensor>& tensors,
+                  const std::map<std::string, std::string>& metadata) {
+  formats::write_safetensors(folder / golden_name, tensors, metadata);
 }
 
 void check_replaceable(const fs::path& folder) {

@@ -21,8 +21,9 @@ inline constexpr const char* golden_name = "golden.safetensors";
 // the file, so that memory stays small. Large constants belong among the weights: ops/hoist.h, before.
 // Throws UsageError when writing fails, InternalError for a graph that read_package would refuse.
 void write_package(const ir::Module& module, const std::filesystem::path& folder);
-// `steps`: 0 for one call, else how many calls the leading axis of every tensor counts.
-void write_golden(const std::filesystem::path& folder, const std::map<std::string, Tensor>& tensors, int64_t steps = 0);
+// `metadata` says how many steps the golden has and what gave it (parity::metadata_of).
+void write_golden(const std::filesystem::path& folder, const std::map<std::string, Tensor>& tensors,
+                  const std::map<std::string, std::string>& metadata = {});
 
 // Throws UsageError unless the path is free, an empty folder or a package: nothing else may be replaced by one.
 void check_replaceable(const std::filesystem::path& folder);

@@ -36,6 +36,7 @@ void put_random(Tensor& tensor, int64_t index, std::mt19937_64& random, std::nor
 Golden golden_of(const Tensors& tensors, int64_t steps, const std::string& path) {
   Golden golden;
   golden.name = "golden";
+  golden.is_recorded = true;
   golden.steps = steps;
   require<FileError>(steps >= 0, "{}: {} steps", path, steps);
   for (const auto& [name, tensor] : tensors) {
@@ -61,6 +62,12 @@ Tensors tensors_of(const Golden& golden) {
   for (const auto& [name, tensor] : golden.outputs) tensors[std::string(kOutput) + name] = tensor;
   for (const auto& [name, tensor] : golden.layers) tensors[std::string(kLayer) + name] = tensor;
   return tensors;
+}
+
+std::map<std::string, std::string> metadata_of(const Golden& golden) {
+  std::map<std::string, std::string> out{{"steps", std::to_string(golden.steps)}};
+  if (!golden.reference.empty()) out["reference"] = golden.reference;
+  return out;
 }
 
 Tensor step_of(const Tensor& source, int64_t step) {

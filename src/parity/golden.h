@@ -14,11 +14,13 @@ namespace godwit::parity {
 using Tensors = std::map<std::string, Tensor>;
 
 struct Golden {
-  std::string name;  // "golden", "test_data_set_0"
+  std::string name;       // "golden", "test_data_set_0"
+  std::string reference;  // what gave the outputs: "onnxruntime 1.31.1"; empty where a file does not say
   Tensors inputs;
   Tensors outputs;
-  Tensors layers;     // intermediate tensors under the source's names; may be empty
-  int64_t steps = 0;  // 0: one call. Else every tensor has a leading axis of so many calls that share state
+  Tensors layers;            // intermediate tensors under the source's names; may be empty
+  bool is_recorded = false;  // read from a file, not asked from the original now
+  int64_t steps = 0;         // 0: one call. Else every tensor has a leading axis of so many calls that share state
 };
 
 // Splits tensors named input/NAME, output/NAME, layer/NAME. Throws FileError (naming `path`) on other names, and where
@@ -26,6 +28,9 @@ struct Golden {
 Golden golden_of(const Tensors& tensors, int64_t steps, const std::string& path);
 // The other way round.
 Tensors tensors_of(const Golden& golden);
+
+// What a golden file's header says: steps, reference.
+std::map<std::string, std::string> metadata_of(const Golden& golden);
 
 // Row `step` of the leading axis.
 Tensor step_of(const Tensor& tensor, int64_t step);

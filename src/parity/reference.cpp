@@ -65,6 +65,7 @@ Golden Reference::run(const Tensors& inputs) {
   TensorFile file = load_tensors(out.path);
   Golden golden;
   golden.name = "golden";
+  golden.reference = name_ + " " + version_;
   golden.inputs = inputs;
   for (auto& [name, tensor] : file.tensors) {
     bool is_layer = answer["outputs"].contains(name) && answer["outputs"][name].value("layer", false);

@@ -27,7 +27,10 @@ Golden load_golden(const std::filesystem::path& path) {
     require<FileError>(error == std::errc() && end == text.data() + text.size() && steps >= 0,
                        "{}: '{}' is no number of steps", path.string(), text);
   }
-  return golden_of(file.tensors, steps, path.string());
+  Golden golden = golden_of(file.tensors, steps, path.string());
+  auto& said = file.metadata;
+  golden.reference = said.contains("name") ? said["name"] + " " + said["version"] : said["reference"];
+  return golden;
 }
 
 }  // namespace godwit::parity

@@ -1,5 +1,6 @@
 #include "parity/validate.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <limits>
@@ -98,20 +99,27 @@ class Validator {
       auto results = run(golden, step);
       compare_outputs(results, at_step(golden.outputs, golden, step), worst);
     }
+    GoldenVerdict verdict{golden.name, !worst.empty(), 0};
     for (auto& [name, comparison] : worst) {
-      if (golden.name != "golden") comparison.name = golden.name + "/" + name;
-      result_.outputs.push_back(std::move(comparison));
+      verdict.passed = verdict.passed && comparison.passed;
+      verdict.max_error = std::max(verdict.max_error, error_of(comparison));
+      keep_worst(std::move(comparison), worst_);
     }
+    result_.goldens.push_back(std::move(verdict));
+    std::string reference = golden.reference;
+    if (golden.is_recorded) reference = reference.empty() ? "golden" : "golden (" + reference + ")";
+    if (std::find(references_.begin(), references_.end(), reference) == references_.end())
+      references_.push_back(reference);
   }
 
   ValidateResult finish() {
-    result_.passed = !result_.outputs.empty();
-    for (const Comparison& c : result_.outputs) {
-      result_.passed = result_.passed && c.passed;
-      bool comparable = c.shape == c.reference_shape && c.dtype == c.reference_dtype && c.not_finite == 0;
-      result_.max_error = std::max(result_.max_error,
-                                   comparable || c.passed ? c.scaled_error() : std::numeric_limits<double>::infinity());
+    result_.passed = true;
+    for (const GoldenVerdict& verdict : result_.goldens) {
+      result_.passed = result_.passed && verdict.passed;
+      result_.max_error = std::max(result_.max_error, verdict.max_error);
     }
+    for (auto& [name, comparison] : worst_) result_.outputs.push_back(std::move(comparison));
+    result_.reference = fmt::format("{}", fmt::join(references_, ", "));
     for (const LayerError& layer : result_.layers) {
       if (layer.passed) continue;
       result_.first_divergence = layer;
@@ -168,7 +176,12 @@ class Validator {
     }
   }
 
-  // Of several steps the worst stands for an output.
+  static double error_of(const Comparison& c) {
+    bool comparable = c.shape == c.reference_shape && c.dtype == c.reference_dtype && c.not_finite == 0;
+    return comparable || c.passed ? c.scaled_error() : std::numeric_limits<double>::infinity();
+  }
+
+  // Of several steps and goldens the worst stands for an output.
   static void keep_worst(Comparison c, std::map<std::string, Comparison>& worst) {
     auto [place, is_new] = worst.emplace(c.name, c);
     if (is_new) return;
@@ -180,6 +193,8 @@ class Validator {
   const ir::Graph& graph_;
   const ValidateOptions& options_;
   ValidateResult result_;
+  std::map<std::string, Comparison> worst_;
+  std::vector<std::string> references_;
 };
 
 nlohmann::json to_json(const LayerError& layer) {
@@ -197,7 +212,6 @@ ValidateResult validate(const ir::Module& module, const std::vector<Golden>& gol
   Validator validator(module, options);
   for (const Golden& golden : goldens) validator.check(golden);
   ValidateResult result = validator.finish();
-  result.reference = "golden";
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return result;
 }
@@ -225,9 +239,11 @@ nlohmann::json to_json(const Comparison& c) {
 }
 
 nlohmann::json to_json(const ValidateResult& r) {
-  nlohmann::json outputs = nlohmann::json::array(), layers = nlohmann::json::array();
+  nlohmann::json outputs = nlohmann::json::array(), layers = nlohmann::json::array(), goldens = nlohmann::json::array();
   for (const Comparison& c : r.outputs) outputs.push_back(to_json(c));
   for (const LayerError& layer : r.layers) layers.push_back(to_json(layer));
+  for (const GoldenVerdict& g : r.goldens)
+    goldens.push_back({{"name", g.name}, {"passed", g.passed}, {"max_error", finite(g.max_error)}});
   return {{"status", r.passed ? "passed" : "failed"},
           {"tolerance", r.tolerance.scaled},
           {"atol", r.tolerance.atol},
@@ -235,6 +251,7 @@ nlohmann::json to_json(const ValidateResult& r) {
           {"tolerance_for", r.tolerance_why},
           {"max_error", finite(r.max_error)},
           {"reference", r.reference},
+          {"goldens", goldens},
           {"outputs", outputs},
           {"first_divergence", r.first_divergence ? to_json(*r.first_divergence) : nlohmann::json()},
           {"layers", layers},

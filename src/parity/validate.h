@@ -30,15 +30,23 @@ struct LayerError {
   std::string reason;
 };
 
+// One golden of several.
+struct GoldenVerdict {
+  std::string name;  // "test_data_set_0"
+  bool passed = false;
+  double max_error = 0;
+};
+
 struct ValidateResult {
   bool passed = false;
   Tolerance tolerance;
   std::string tolerance_why;
   double max_error = 0;   // largest error as a share of its output's scale; infinite where elements cannot be compared
-  std::string reference;  // "golden", "onnxruntime 1.31.1"
-  std::vector<Comparison> outputs;
-  std::vector<LayerError> layers;  // in execution order: the error growth curve
-  int layers_unmatched = 0;        // reference tensors that no value of the graph is named after
+  std::string reference;  // "onnxruntime 1.31.1", "golden (torch 2.13.0)"
+  std::vector<Comparison> outputs;     // by name; of several goldens or steps the worst stands for an output
+  std::vector<GoldenVerdict> goldens;  // in the order given
+  std::vector<LayerError> layers;      // in execution order: the error growth curve
+  int layers_unmatched = 0;            // reference tensors that no value of the graph is named after
   std::optional<LayerError> first_divergence;
   double seconds = 0;
 };

@@ -25,8 +25,10 @@ const mx::array* array_of(const ops::Datum& datum) { return std::get_if<mx::arra
 }  // namespace
 
 std::string describe_array(const mx::array& array) {
-  std::ostringstream out;
-  out << array.dtype() << "[";
+  std::ostringstream dtype, out;
+  dtype << array.dtype();
+  const auto ours = parse_dtype(dtype.str());
+  out << (ours ? std::string(name(*ours)) : dtype.str()) << "[";
   for (size_t i = 0; i < array.ndim(); ++i) out << (i ? ", " : "") << array.shape(static_cast<int>(i));
   return out.str() + "]";
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "frontends/input_value.h"
 #include "frontends/onnx/call.h"
 #include "frontends/onnx/registry.h"
 #include "ops/infer.h"
@@ -120,11 +121,10 @@ void Importer::run() {
   for (const file::NamedTensor& t : model_.graph.initializers) initialized.insert(t.name);
   for (const file::ValueInfo& info : model_.graph.inputs) {
     auto given = options_.inputs.find(info.name);
-    if (given != options_.inputs.end() && given->second.value) {
-      ir::Type type = type_of(info.type, info.name);
-      require<UsageError>(given->second.value->dtype == type.dtype, "input {} is {}, the value given is {}", info.name,
-                          ir::str(type), describe(*given->second.value));
-      scope.values[info.name] = tensor({info.name, *given->second.value, {}}, info.name);
+    std::optional<Tensor> constant;
+    if (given != options_.inputs.end()) constant = given_value(given->second, type_of(info.type, info.name), info.name);
+    if (constant) {
+      scope.values[info.name] = tensor({info.name, *constant, {}}, info.name);
     } else if (given != options_.inputs.end() || !initialized.contains(info.name)) {
       require<FileError>(!scope.values.contains(info.name), "[onnx] two inputs are called {}", info.name);
       declare_input(info);

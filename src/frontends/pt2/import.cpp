@@ -4,6 +4,7 @@
 #include <map>
 
 #include "base/error.h"
+#include "frontends/input_value.h"
 #include "frontends/pt2/translation.h"
 
 namespace godwit::frontends {
@@ -69,7 +70,8 @@ class Importer {
       auto option = options_.inputs.find(spec.name);
       const bool given = option != options_.inputs.end();
       std::optional<ir::Shape> shape = given ? option->second.shape : std::nullopt;
-      if (given && option->second.value) shape = ir::dims(option->second.value->shape);
+      if (given && option->second.value && !shape) shape = ir::dims(option->second.value->shape);
+      if (given && option->second.value && m.sizes.empty()) shape = ir::Shape{};
       if (given && option->second.dtype)
         require<UsageError>(m.dtype == option->second.dtype, "{}: input '{}' is {} in this program, {} is asked for",
                             archive_.file, spec.name, m.dtype ? name(*m.dtype) : "of another type",
@@ -126,12 +128,9 @@ class Importer {
     auto type = translation_.type(m);
     require<FileError>(type.has_value(), "{}: input '{}' has an unsupported type or size", archive_.file, spec.name);
     auto option = options_.inputs.find(spec.name);
-    if (option != options_.inputs.end() && option->second.value) {
-      const Tensor& value = *option->second.value;
-      require<UsageError>(value.dtype == type->dtype, "{}: input '{}' is {}, the given value is {}", archive_.file,
-                          spec.name, ir::str(*type), godwit::describe(value));
-      return translation_.session.heap.make(builder_.constant(value));
-    }
+    if (option != options_.inputs.end())
+      if (auto value = given_value(option->second, *type, spec.name))
+        return translation_.session.heap.make(builder_.constant(*value));
     if (option != options_.inputs.end() && option->second.shape)
       for (size_t i = 0; i < type->shape->size(); ++i)
         require<UsageError>((*type->shape)[i] == (*option->second.shape)[i],

@@ -3,6 +3,7 @@
 
 #include "formats/torchscript/printer.h"
 #include "frontends/frontend.h"
+#include "frontends/input_value.h"
 #include "frontends/torchscript/depth.h"
 #include "frontends/torchscript/evaluator.h"
 #include "frontends/torchscript/steady.h"
@@ -133,8 +134,11 @@ class Import {
     return number_of(graph_.add_input(p.name, {dtype, ir::Shape{}, false}));
   }
   Value tensor_argument(const script::Parameter& p, size_t i, const ImportOptions::Input* given) {
-    if (given && given->value) return evaluator_.session().tensor(builder_.constant(*given->value));
     const auto traced = traced_type(*archive_, i);
+    if (given) {
+      const auto value = traced ? given_value(*given, *traced, p.name) : given->value;
+      if (value) return evaluator_.session().tensor(builder_.constant(*value));
+    }
     if (!given && !traced && p.fallback) return evaluator_.evaluate_default(*evaluator_.root()->file, *p.fallback);
     return tensor_input(p.name, traced);
   }
