@@ -9,8 +9,6 @@ namespace godwit::frontends {
 namespace {
 
 constexpr size_t kPlacesShown = 5;
-// A node that only reads the result of an unsupported one.
-constexpr std::string_view kBlockedOp = "unsupported.blocked";
 
 }  // namespace
 

@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "ir/graph.h"
@@ -45,6 +46,9 @@ struct BareTensors {
   std::map<std::string, Tensor> tensors;
 };
 std::optional<BareTensors> tensors_of(const std::filesystem::path& path);
+
+// Op of a node that only reads the result of an unsupported one: nothing is known of its operands.
+inline constexpr std::string_view kBlockedOp = "unsupported.blocked";
 
 struct UnsupportedOp {
   std::string name;  // the source's name, "aten.histc", "com.microsoft.MoE"

@@ -1,11 +1,13 @@
 #include "ir/dim.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cctype>
 #include <charconv>
 #include <limits>
 
 #include "base/error.h"
+#include "ir/fresh.h"
 
 namespace godwit::ir {
 
@@ -15,6 +17,19 @@ struct Dim::Expr {
 };
 
 namespace {
+
+std::atomic<int64_t> next_fresh{0};
+
+// "u7" was read somewhere: what is made up from now on lies behind it.
+void pass_over(const std::string& symbol) {
+  constexpr size_t kLongest = 18;  // digits that fit
+  if (symbol.size() < 2 || symbol.size() > kLongest || symbol.find_first_not_of("0123456789", 1) != symbol.npos) return;
+  if (symbol[0] != 'u' && symbol[0] != 'r') return;
+  const int64_t behind = std::stoll(symbol.substr(1)) + 1;
+  int64_t now = next_fresh.load();
+  while (now < behind && !next_fresh.compare_exchange_weak(now, behind)) {
+  }
+}
 
 int64_t checked_add(int64_t a, int64_t b) {
   int64_t sum;
@@ -57,7 +72,10 @@ std::string spell(char op, const Dim& a, const Dim& b) {
 
 }  // namespace
 
+Dim fresh_symbol(char prefix) { return Dim::symbol(prefix + std::to_string(next_fresh++)); }
+
 Dim Dim::symbol(std::string name) {
+  pass_over(name);
   Dim d;
   d.terms_.push_back({std::move(name), nullptr, 1});
   return d;

@@ -1,7 +1,8 @@
 #include "ops/infer.h"
 
 #include <algorithm>
-#include <atomic>
+
+#include "ir/fresh.h"
 
 namespace godwit::ops {
 
@@ -30,17 +31,8 @@ int64_t InferContext::number(std::string_view name) const {
   return d.value();
 }
 
-namespace {
-
-ir::Dim numbered(const char* prefix) {
-  static std::atomic<int> counter{0};
-  return ir::Dim::symbol(prefix + std::to_string(counter++));
-}
-
-}  // namespace
-
-ir::Dim InferContext::fresh() { return numbered("u"); }
-ir::Dim InferContext::fresh_read() { return numbered("r"); }
+ir::Dim InferContext::fresh() { return ir::fresh_symbol('u'); }
+ir::Dim InferContext::fresh_read() { return ir::fresh_symbol('r'); }
 
 bool InferContext::is_read(std::string_view symbol) {
   return symbol.size() > 1 && symbol[0] == 'r' && symbol.find_first_not_of("0123456789", 1) == symbol.npos;

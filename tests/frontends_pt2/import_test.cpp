@@ -10,6 +10,7 @@
 
 #include "base/zip.h"
 #include "executors/mlx/executor.h"
+#include "frontends/pt2/translation.h"
 #include "support/fuzz.h"
 #include "support/zip_writer.h"
 
@@ -68,6 +69,7 @@ void check(const std::string& name, double tolerance) {
 
 TEST(ImportPt2, ConvolutionWithADynamicBatch) { check("block", 1e-5); }
 TEST(ImportPt2, WritesThroughViewsAreSeen) { check("views", 1e-5); }
+TEST(ImportPt2, WritesThroughViewsThatPickElements) { check("picked", 1e-5); }
 TEST(ImportPt2, RecurrentLayers) { check("recurrent", 1e-4); }
 TEST(ImportPt2, BuffersThatAreWrittenAreState) { check("counter", 1e-5); }
 TEST(ImportPt2, ControlFlow) { check("control", 1e-5); }
@@ -107,6 +109,30 @@ TEST(ImportPt2, OptionsSpecialiseInputs) {
   ImportOptions unknown;
   unknown.inputs["y"].shape = ir::Shape{1};
   EXPECT_THROW(import_pt2(folder + "block.pt2", unknown), UsageError);
+}
+
+// A fault of ours inside a translator is no gap of the operator table: it stays ours, with operator and place.
+TEST(ImportPt2, AFaultInATranslatorStaysInternal) {
+  ir::Module module;
+  ir::Graph graph;
+  ops::Builder builder(module, graph);
+  pt2::Translation translation(builder, "model.pt2");
+  formats::pt2::Argument x;
+  x.kind = formats::pt2::Argument::Kind::symbol;
+  x.name = "x";
+  formats::pt2::Graph program;
+  program.inputs = {x};
+  program.nodes = {{"torch.ops.aten.relu.default", "relu", {{"self", x}}, {}, "model.py:7", ""}};
+  aten::Value broken;
+  broken.data = aten::TensorRef();  // what no operator ever gives
+  try {
+    translation.run(program, {broken});
+    FAIL() << "accepted";
+  } catch (const InternalError& e) {
+    const std::string what = e.what();
+    EXPECT_NE(what.find("aten::relu"), std::string::npos) << what;
+    EXPECT_NE(what.find("model.py:7"), std::string::npos) << what;
+  }
 }
 
 // Mutations of the program's text, packed again so that they get past the archive.

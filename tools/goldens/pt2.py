@@ -47,6 +47,26 @@ class Views(nn.Module):
         return {"all": y, "row": row.clone(), "flat": flat[::2]}
 
 
+class Picked(nn.Module):
+    """Writes through views that pick elements: a diagonal, windows, strides, an expanded row."""
+
+    def forward(self, x):
+        y = x.clone()
+        y.diagonal(1).mul_(3)
+        torch.diagonal(y, -1, 1, 0).fill_(9)
+        windows = y.clone().unfold(1, 2, 2)
+        windows[..., 1].add_(5)
+        sliding = x.clone()
+        sliding.unfold(0, 2, 1)[1].zero_()
+        strided = x.clone()
+        strided[1:].as_strided((2, 2), (4, 1), 1).fill_(float("nan"))
+        torch.as_strided(strided, (3,), (5,)).copy_(x[:, 0])
+        row = x[0].clone()
+        row.expand(3, 4)[2].sub_(1)
+        row.expand(3, 4)[:, 1].fill_(4)
+        return y, windows, sliding, torch.nan_to_num(strided, 7.0), row
+
+
 class Recurrent(nn.Module):
     def __init__(self):
         super().__init__()
@@ -123,6 +143,7 @@ def cases():
     yield "counter", Counter(), (r(3, 2),), None
     yield "control", Control(), (r(4, 3),), None
     yield "mixed", Mixed().eval(), (r(2, 3, 4),), None
+    yield "picked", Picked(), (r(3, 4),), None
     yield "symbolic", Symbolic(), (r(3, 8),), {"x": {0: dim("rows"), 1: dim("columns", 4)}}
 
 

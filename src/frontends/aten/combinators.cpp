@@ -42,4 +42,14 @@ Translator dropped() {
   return [](Context&) -> Values { return {}; };
 }
 
+void add_with_copy(Rows& rows, const std::string& name, const Translator& t) {
+  rows.push_back({name, t});
+  rows.push_back({name + "_copy", [t](Context& c) -> Values {
+                    Values out = t(c);
+                    for (Value& v : out)
+                      if (auto* ref = v.get<TensorRef>()) v = c.result(ref->read());
+                    return out;
+                  }});
+}
+
 }  // namespace godwit::frontends::aten

@@ -18,6 +18,9 @@ Translator identity();
 // No results: checks and constraints that only matter to the exporter.
 Translator dropped();
 
+// A view and its *_copy twin (decompositions without views), which gives the same in memory of its own.
+void add_with_copy(Rows& rows, const std::string& name, const Translator& t);
+
 // The name of the schema's argument i.
 std::string_view argument_name(const Context& c, size_t i);
 

@@ -15,6 +15,8 @@ Rows linalg_rows();
 Rows attention_rows();
 Rows index_rows();
 Rows view_rows();
+Rows slice_rows();
+Rows overlap_rows();
 Rows shape_rows();
 Rows create_rows();
 Rows rnn_rows();
@@ -24,9 +26,9 @@ Rows misc_rows();
 Rows backward_rows();
 
 inline constexpr Rows (*families[])() = {
-    elementwise_rows, activation_rows, reduce_rows, conv_rows, pool_rows,     norm_rows,
-    linalg_rows,      attention_rows,  index_rows,  view_rows, shape_rows,    create_rows,
-    rnn_rows,         resize_rows,     signal_rows, misc_rows, backward_rows,
+    elementwise_rows, activation_rows, reduce_rows, conv_rows,  pool_rows,     norm_rows,  linalg_rows,
+    attention_rows,   index_rows,      view_rows,   slice_rows, overlap_rows,  shape_rows, create_rows,
+    rnn_rows,         resize_rows,     signal_rows, misc_rows,  backward_rows,
 };
 
 }  // namespace godwit::frontends::aten

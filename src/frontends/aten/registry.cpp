@@ -43,6 +43,15 @@ Found find(const Schema& schema) {
   return {};
 }
 
+// A fault of ours stays one, and says in which operator.
+Values run(const Translator& translator, Context& context) {
+  try {
+    return translator(context);
+  } catch (const InternalError& e) {
+    raise<InternalError>("[{}] {}", context.schema.full_name(), e.what());
+  }
+}
+
 // The result of the functional operator in the type and shape of the tensor that takes it.
 ir::Value* fitted(Session& session, ir::Value* value, const TensorRef& target) {
   ops::Builder& b = session.builder;
@@ -97,7 +106,7 @@ std::optional<Values> translate(Session& session, const Schema& schema, Values a
   arguments = bind_arguments(schema, std::move(arguments), {});
   if (session.autocast) autocast_arguments(session, schema, arguments);
   Context context(session, schema, arguments);
-  Values results = (*found.translator)(context);
+  Values results = run(*found.translator, context);
   if (found.in_place) {
     TensorRef self = context.ref(schema.arguments.at(0).name);
     self.write(fitted(session, results.at(0).get<TensorRef>()->read(), self));

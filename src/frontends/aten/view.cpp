@@ -252,159 +252,6 @@ Values movedim(Context& c) {
   return {permuted(t, axes)};
 }
 
-ir::Value* broadcast_to(ops::Builder& b, ir::Value* v, const ir::Dims& shape) {
-  return v->shape() == shape ? v : b.op("broadcast", {v}, {{"shape", shape}});
-}
-
-TensorRef expanded(Context& c, const TensorRef& t, ir::Dims shape) {
-  const int64_t extra = static_cast<int64_t>(shape.size()) - t.rank();
-  if (extra < 0) c.fail("{} cannot become {}", ir::str(t.type()), ir::str(shape));
-  for (size_t i = 0; i < shape.size(); ++i)
-    if (shape[i].is(-1)) {
-      if (static_cast<int64_t>(i) < extra) c.fail("-1 for a new axis");
-      shape[i] = t.shape()[i - static_cast<size_t>(extra)];
-    }
-  if (shape == t.shape()) return t;
-  return t.view([shape](ops::Builder& b, ir::Value* v) { return broadcast_to(b, v, shape); }, {}, false);
-}
-
-Values expand(Context& c) { return {expanded(c, c.ref("self"), c.dims("size"))}; }
-Values expand_as(Context& c) { return {expanded(c, c.ref("self"), c.ref("other").shape())}; }
-
-Values slice(Context& c) {
-  TensorRef t = c.ref("self");
-  const int64_t axis = c.axis("dim", t.rank());
-  if (t.rank() == 0) c.fail("a 0-d tensor cannot be sliced");
-  return {sliced(t, axis, c.integer("start", 0), c.integer("end", INT64_MAX), c.integer("step", 1))};
-}
-
-Values narrow(Context& c) {
-  TensorRef t = c.ref("self");
-  const int64_t axis = c.axis("dim", t.rank());
-  ir::Dim start = c.integer("start");
-  if (start.is_known() && start.value() < 0) start = start + t.shape().at(static_cast<size_t>(axis));
-  return {sliced(t, axis, start, start + c.integer("length"))};
-}
-
-Values select(Context& c) {
-  TensorRef t = c.ref("self");
-  if (t.rank() == 0) c.fail("a 0-d tensor has nothing to select");
-  return {selected(t, c.axis("dim", t.rank()), c.integer("index"))};
-}
-
-// Parts along an axis, from the places where each starts; the last place is the end.
-Values parts(const TensorRef& t, int64_t axis, const ir::Dims& cuts) {
-  Values out;
-  for (size_t i = 0; i + 1 < cuts.size(); ++i) out.push_back(sliced(t, axis, cuts[i], cuts[i + 1]));
-  return {Value::list(std::move(out))};
-}
-
-Values split_sizes(Context& c, std::string_view name) {
-  TensorRef t = c.ref("self");
-  ir::Dims cuts = {0};
-  for (const ir::Dim& d : c.dims(name)) cuts.push_back(cuts.back() + d);
-  return parts(t, c.axis("dim", t.rank()), cuts);
-}
-
-Values split_every(Context& c, const TensorRef& t, int64_t axis, const ir::Dim& size) {
-  const ir::Dim& total = t.shape().at(static_cast<size_t>(axis));
-  const ir::Dim count = size.is(0) ? ir::Dim(1) : ceildiv(total, size);
-  // With a symbolic size the number of parts is what the program was written for.
-  int64_t n = 0;
-  if (count.is_known())
-    n = std::max<int64_t>(1, count.value());
-  else if (!c.session.expected.empty())
-    n = static_cast<int64_t>(c.session.expected.size());
-  else
-    c.unsupported("the number of parts must be known, it is {}", count.str());
-  if (n > 100000) c.unsupported("{} parts", n);
-  ir::Dims cuts;
-  for (int64_t i = 0; i < n; ++i) cuts.push_back(size * ir::Dim(i));
-  cuts.push_back(total);
-  return parts(t, axis, cuts);
-}
-
-Values split(Context& c) {
-  if (c.schema.overload == "sizes") return split_sizes(c, "split_size");
-  if (c.schema.overload.empty()) return split_sizes(c, "split_sizes");
-  TensorRef t = c.ref("self");
-  return split_every(c, t, c.axis("dim", t.rank()), c.integer("split_size"));
-}
-
-Values chunk(Context& c) {
-  TensorRef t = c.ref("self");
-  const int64_t axis = c.axis("dim", t.rank());
-  const ir::Dim& total = t.shape().at(static_cast<size_t>(axis));
-  if (total.is(0)) return parts(t, axis, {0, 0});
-  return split_every(c, t, axis, ceildiv(total, c.integer("chunks")));
-}
-
-Values tensor_split(Context& c) {
-  TensorRef t = c.ref("self");
-  const int64_t axis = c.axis("dim", t.rank());
-  const ir::Dim total = t.shape().at(static_cast<size_t>(axis));
-  ir::Dims cuts = {0};
-  if (c.schema.overload == "sections") {
-    const int64_t n = c.number("sections");
-    if (n < 1 || n > 100000) c.fail("{} sections", n);
-    const ir::Dim base = floordiv(total, n), more = mod(total, n);
-    for (int64_t i = 1; i <= n; ++i) cuts.push_back(base * ir::Dim(i) + min(more, i));
-  } else {
-    for (ir::Dim d : c.dims(c.schema.find("indices") ? "indices" : "tensor_indices_or_sections")) {
-      if (d.is_known() && d.value() < 0) d = d + total;
-      cuts.push_back(d.is_known() && total.is_known() ? ir::Dim(std::clamp<int64_t>(d.value(), 0, total.value())) : d);
-    }
-    cuts.push_back(total);
-  }
-  Values out;
-  for (size_t i = 0; i + 1 < cuts.size(); ++i) out.push_back(sliced(t, axis, cuts[i], cuts[i + 1]));
-  return {Value::list(std::move(out))};
-}
-
-Values unbind(Context& c) {
-  TensorRef t = c.ref("self");
-  const int64_t axis = c.axis("dim", t.rank());
-  if (t.rank() == 0) c.fail("a 0-d tensor has nothing to unbind");
-  const ir::Dim& count = t.shape().at(static_cast<size_t>(axis));
-  if (!count.is_known() && c.session.expected.empty()) c.unsupported("the number of parts must be known");
-  const int64_t n = count.is_known() ? count.value() : static_cast<int64_t>(c.session.expected.size());
-  if (n > 100000) c.unsupported("{} parts", n);
-  Values out;
-  for (int64_t i = 0; i < n; ++i) out.push_back(selected(t, axis, i));
-  return {Value::list(std::move(out))};
-}
-
-Values diagonal(Context& c) {
-  TensorRef t = c.ref("self");
-  const int64_t rank = t.rank();
-  ir::Attrs attrs = {
-      {"offset", c.integer("offset", 0)}, {"axis1", c.axis("dim1", rank)}, {"axis2", c.axis("dim2", rank)}};
-  return {t.view([attrs](ops::Builder& b, ir::Value* v) { return b.op("diagonal", {v}, attrs); }, {}, false)};
-}
-
-Values unfold(Context& c) {
-  TensorRef t = c.ref("self");
-  ir::Attrs attrs = {{"axis", c.axis("dimension", t.rank())}, {"size", c.integer("size")}, {"step", c.integer("step")}};
-  return {t.view([attrs](ops::Builder& b, ir::Value* v) { return b.op("unfold", {v}, attrs); }, {}, false)};
-}
-
-Values as_strided(Context& c) {
-  // Strides describe the memory of the root.
-  TensorRef t = c.ref("self");
-  if (!t.is_contiguous()) c.unsupported("strides over memory that is not in one piece");
-  // The furthest element must lie inside.
-  ir::Dim last = c.integer("storage_offset", 0);
-  const ir::Dims size = c.dims("size"), stride = c.dims("stride", size.size());
-  for (size_t i = 0; i < size.size(); ++i) last = last + (size[i] - ir::Dim(1)) * stride[i];
-  const ir::Dim room = ir::product(t.shape()) - last, count = ir::product(size);
-  if (!room.is_known()) c.unsupported("strides over a symbolic size");
-  if (!count.is(0) && room.value() < 1)
-    c.fail("element {} of a tensor with {} elements is read", last.str(), ir::product(t.shape()).str());
-  ir::Attrs attrs = {
-      {"shape", c.dims("size")}, {"strides", c.dims("stride")}, {"offset", c.integer("storage_offset", 0)}};
-  return {t.view([attrs](ops::Builder& b, ir::Value* v) { return b.op("as_strided", {v}, attrs); }, {}, false)};
-}
-
 // Pairs of reals on the last axis <-> complex numbers.
 ir::Value* to_complex(ops::Builder& b, ir::Value* v) {
   const int64_t last = v->rank() - 1;
@@ -463,18 +310,6 @@ Translator at_least(int64_t n) {
   };
 }
 
-// Where several rows have a *_copy twin (decompositions without views), the twin reads the same.
-void add(Rows& rows, const std::string& name, const Translator& t, bool with_copy) {
-  rows.push_back({name, t});
-  if (with_copy)
-    rows.push_back({name + "_copy", [t](Context& c) -> Values {
-                      Values out = t(c);
-                      for (Value& v : out)
-                        if (auto* ref = v.get<TensorRef>()) v = c.result(ref->read());
-                      return out;
-                    }});
-}
-
 }  // namespace
 
 Rows view_rows() {
@@ -494,40 +329,22 @@ Rows view_rows() {
       {"mT", matrix_transpose},
       {"movedim", movedim},
       {"moveaxis", movedim},
-      {"expand_as", expand_as},
-      {"broadcast_to", expand},
-      {"narrow", narrow},
-      {"chunk", chunk},
-      {"tensor_split", tensor_split},
-      {"unsafe_chunk", chunk},
-      {"unsafe_split", split},
-      {"unsafe_split_with_sizes", [](Context& c) { return split_sizes(c, "split_sizes"); }},
       {"real", [](Context& c) { return complex_part(c, "real"); }},
       {"imag", [](Context& c) { return complex_part(c, "imag"); }},
       {"atleast_1d", at_least(1)},
       {"atleast_2d", at_least(2)},
       {"atleast_3d", at_least(3)},
   };
-  add(rows, "view", view, true);
-  add(rows, "unsqueeze", unsqueeze, true);
-  add(rows, "squeeze", squeeze, true);
-  add(rows, "transpose", transpose, true);
-  add(rows, "t", reversed_axes, true);
-  add(rows, "permute", permute, true);
-  add(rows, "expand", expand, true);
-  add(rows, "slice", slice, true);
-  add(rows, "select", select, true);
-  add(rows, "split", split, true);
-  add(
-      rows, "split_with_sizes", [](Context& c) { return split_sizes(c, "split_sizes"); }, true);
-  add(rows, "unbind", unbind, true);
-  add(rows, "diagonal", diagonal, true);
-  add(rows, "unfold", unfold, true);
-  add(rows, "as_strided", as_strided, true);
-  add(rows, "view_as_complex", view_as_complex, true);
-  add(rows, "view_as_real", view_as_real, true);
-  add(rows, "alias", identity(), true);
-  add(rows, "detach", identity(), true);
+  add_with_copy(rows, "view", view);
+  add_with_copy(rows, "unsqueeze", unsqueeze);
+  add_with_copy(rows, "squeeze", squeeze);
+  add_with_copy(rows, "transpose", transpose);
+  add_with_copy(rows, "t", reversed_axes);
+  add_with_copy(rows, "permute", permute);
+  add_with_copy(rows, "view_as_complex", view_as_complex);
+  add_with_copy(rows, "view_as_real", view_as_real);
+  add_with_copy(rows, "alias", identity());
+  add_with_copy(rows, "detach", identity());
   return rows;
 }
 

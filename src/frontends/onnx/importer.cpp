@@ -12,9 +12,7 @@ namespace {
 
 constexpr int64_t newest_opset = 28;
 constexpr int64_t max_nodes = 500'000;  // after inlining functions
-// A node that reads the result of an unsupported one: nothing is known of its operands.
-constexpr std::string_view blocked_op = "unsupported.blocked";
-constexpr size_t max_calls = 32;  // functions within functions
+constexpr size_t max_calls = 32;        // functions within functions
 
 // "batch size" -> "batch_size": a symbol of the IR.
 std::string symbol_name(const std::string& param) {
@@ -238,7 +236,7 @@ Values Importer::translate(const file::Node& node, const Values& inputs, Scope& 
   if (!translator) return refuse(domain + "." + node.op);
   const bool is_blocked = std::any_of(inputs.begin(), inputs.end(),
                                       [](const Value* v) { return v && !v->type.shape && !v->type.sequence; });
-  if (is_blocked) return builder_.region_op(blocked_op, inputs, {}, {}, std::vector<ir::Type>(count));
+  if (is_blocked) return builder_.region_op(kBlockedOp, inputs, {}, {}, std::vector<ir::Type>(count));
   const auto opset = scope.opsets->find(node.domain);
   Call call(*this, node, scope, opset == scope.opsets->end() ? 1 : opset->second, inputs);
   try {

@@ -136,7 +136,19 @@ class Importer {
         require<UsageError>((*type->shape)[i] == (*option->second.shape)[i],
                             "{}: input '{}' is {}, the given shape is {}", archive_.file, spec.name, ir::str(*type),
                             ir::str(*option->second.shape));
-    return translation_.session.heap.make(graph_.add_input(spec.name, *type));
+    return translation_.session.heap.make(graph_.add_input(spec.name, *type), is_contiguous(m));
+  }
+
+  // Whether the program was written for a tensor that lies in memory row by row.
+  bool is_contiguous(const TensorMeta& m) const {
+    ir::Dim step = 1;
+    for (size_t i = std::min(m.sizes.size(), m.strides.size()); i-- > 0;) {
+      auto size = translation_.dim(m.sizes[i]), stride = translation_.dim(m.strides[i]);
+      if (!size || !stride) return true;
+      if (!size->is(1) && *stride != step) return false;
+      step = step * *size;
+    }
+    return true;
   }
 
   // An integer that may differ from call to call: a 0-d input, read as a symbol.

@@ -1,5 +1,8 @@
 #include "frontends/pt2/translation.h"
 
+#include <algorithm>
+#include <functional>
+
 #include "base/error.h"
 #include "ops/infer.h"
 
@@ -116,6 +119,7 @@ void Translation::run_node(const Node& node, Scope& scope) {
 }
 
 Values Translation::results_of(const Node& node, Scope& scope) {
+  if (is_blocked(node, scope)) return unsupported(node, scope, "blocked");
   try {
     std::optional<Values> results = translated(node, scope);
     if (results) return *results;
@@ -123,14 +127,22 @@ Values Translation::results_of(const Node& node, Scope& scope) {
   } catch (const aten::Unsupported& e) {
     session.warn(e.what());
   } catch (const InternalError& e) {
-    // A gap of ours: reported with the other unsupported operators, so that one gap does not hide the next.
-    session.warn(fmt::format("{}: {}", short_name(node.target), e.what()));
+    raise<InternalError>("{}: {}", describe(node), e.what());
   } catch (const FileError&) {
     throw;
   } catch (const std::exception& e) {
     raise<FileError>("{}: {}", describe(node), e.what());
   }
-  return unsupported(node, scope);
+  return unsupported(node, scope, short_name(node.target));
+}
+
+// Whether the shape of an operand is unknown: it comes out of an operator that is not supported.
+bool Translation::is_blocked(const Node& node, const Scope& scope) const {
+  std::function<bool(const Argument&)> unknown = [&](const Argument& a) {
+    if (a.kind == Argument::Kind::tensor && !tensor_named(a.name, scope).read()->type.shape) return true;
+    return std::any_of(a.items.begin(), a.items.end(), unknown);
+  };
+  return std::any_of(node.inputs.begin(), node.inputs.end(), [&](const auto& input) { return unknown(input.value); });
 }
 
 std::optional<Values> Translation::translated(const Node& node, Scope& scope) {
@@ -161,7 +173,7 @@ void Translation::expect_types(const Node& node, const Scope& scope) {
 }
 
 // Stands for a node that has no translation: its results have the types that the file states.
-Values Translation::unsupported(const Node& node, const Scope& scope) {
+Values Translation::unsupported(const Node& node, const Scope& scope, const std::string& name) {
   std::vector<ir::Value*> operands;
   std::function<void(const Argument&)> collect = [&](const Argument& a) {
     if (a.kind == Argument::Kind::tensor) operands.push_back(tensor_named(a.name, scope).read());
@@ -181,7 +193,7 @@ Values Translation::unsupported(const Node& node, const Scope& scope) {
     else
       add(output);
   }
-  auto values = b.unsupported(short_name(node.target), operands, types);
+  auto values = b.unsupported(name, operands, types);
   Values out;
   size_t next = 0;
   for (const Argument& output : node.outputs) {

@@ -45,7 +45,8 @@ class Translation {
   void run_node(const Node& node, Scope& scope);
   Values results_of(const Node& node, Scope& scope);
   std::optional<Values> translated(const Node& node, Scope& scope);
-  Values unsupported(const Node& node, const Scope& scope);
+  bool is_blocked(const Node& node, const Scope& scope) const;
+  Values unsupported(const Node& node, const Scope& scope, const std::string& name);
   void assign(const Node& node, const Argument& output, const Value& value, Scope& scope);
   void check_type(const Node& node, const std::string& name, const TensorRef& tensor, const Scope& scope);
   void expect_types(const Node& node, const Scope& scope);

@@ -110,6 +110,8 @@ Value Evaluator::translate(const std::string& name, const Values& arguments, con
   } catch (const UsageError& error) {
     const std::string what = error.what();
     throw UsageError(place_.empty() || what.find(place_) != what.npos ? what : fmt::format("{} ({})", what, place_));
+  } catch (const InternalError& error) {
+    raise<InternalError>("{}: {} ({})", archive_->name(), error.what(), place_);
   }
 }
 
