@@ -1,5 +1,6 @@
 // Folding: shape arithmetic, constants, conditions.
 #include <cstring>
+#include <set>
 
 #include "base/error.h"
 #include "executors/mlx/executor.h"
@@ -24,11 +25,23 @@ Tensor integer_tensor(DType dtype, const ir::Shape& shape, const ir::Dims& conte
   return t;
 }
 
+// What `bind` reads gives the symbols their values: it cannot be expressed by them.
+std::set<const ir::Value*> bound_values(const ir::Graph& root) {
+  std::set<const ir::Value*> bound;
+  ir::for_each_node(root, [&](const ir::Node& node, const ir::Graph&) {
+    if (node.op == "bind") bound.insert(node.inputs.at(0));
+  });
+  return bound;
+}
+
 bool fold_shapes_in(ir::Module& module, ir::Graph& root, ir::Graph& graph) {
   Rewriter rewriter(module, root, graph);
+  const auto bound = bound_values(root);
   for (auto at = graph.nodes.begin(); at != graph.nodes.end(); ++at) {
     const ir::Node& node = **at;
-    if (is_leaf(node) || node.outputs.size() != 1 || !node.output()->content) continue;
+    if (is_leaf(node) || node.outputs.size() != 1 || !node.output()->content ||
+        (bound.contains(node.output()) && !ir::is_known(*node.output()->content)))
+      continue;
     const ir::Value& out = *node.output();
     const ir::Dims& content = *out.content;
     if (!ir::is_known(out.shape()) || static_cast<int64_t>(content.size()) != ir::product(out.shape()).value())

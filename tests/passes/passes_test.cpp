@@ -8,6 +8,7 @@
 
 #include "executors/mlx/executor.h"
 #include "ir/text.h"
+#include "ops/builder.h"
 #include "ops/infer.h"
 
 namespace godwit {
@@ -128,6 +129,19 @@ TEST(Passes, ShapeArithmeticFolds) {
 end
 )",
         passes::fold_shapes, "dims cast multiply");
+}
+
+TEST(Passes, AReadNumberStaysComputedWhereItIsRead) {
+  ir::Module module;
+  ir::Graph& graph = module.graphs["main"];
+  ops::Builder b(module, graph);
+  ir::Value* x = graph.add_input("x", {DType::i64, ir::Shape{5}});
+  const ir::Dim n = b.read_one(b.op("max", {x}, {{"axes", ir::Dims{0}}}));
+  graph.add_output("y", b.op("arange", {}, {{"count", n + 1}, {"dtype", DType::i64}}));
+  passes::fold_shapes(module, graph);
+  executors::MlxExecutor executor(module);
+  auto out = executor.run({{"x", {{Tensor::of<int64_t>(DType::i64, {5}, {2, 6, 1, 0, 3})}, false}}});
+  EXPECT_EQ(out.at("y").items.at(0).shape, (std::vector<int64_t>{7}));
 }
 
 TEST(Passes, KnownConditionIsResolved) {
