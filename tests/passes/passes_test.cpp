@@ -137,7 +137,7 @@ TEST(Passes, AReadNumberStaysComputedWhereItIsRead) {
   ops::Builder b(module, graph);
   ir::Value* x = graph.add_input("x", {DType::i64, ir::Shape{5}});
   const ir::Dim n = b.read_one(b.op("max", {x}, {{"axes", ir::Dims{0}}}));
-  graph.add_output("y", b.op("arange", {}, {{"count", n + 1}, {"dtype", DType::i64}}));
+  graph.add_output("y", b.op("arange", {}, {{"start", 0}, {"count", n + 1}, {"dtype", DType::i64}}));
   passes::fold_shapes(module, graph);
   executors::MlxExecutor executor(module);
   auto out = executor.run({{"x", {{Tensor::of<int64_t>(DType::i64, {5}, {2, 6, 1, 0, 3})}, false}}});

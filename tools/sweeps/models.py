@@ -29,6 +29,8 @@ sys.path.insert(0, HERE)
 GOALS = {("torchvision", "pt2"): 0.97, ("torchvision", "onnx"): 0.97, ("torchvision", "torchscript"): 0.95,
          ("timm", "pt2"): 0.95, ("transformers", "pt2"): 0.90}
 LOCAL_OPTIONS = ("--godwit", "--results", "--summary", "--cache", "--keep")
+MEMORY = 12 << 30  # bytes that building and exporting a model may take
+WAITING = 8  # a process that waits this many times its limit hangs
 NO_STATEMENT = ("skipped", "export_failed", "export_time_limit")  # not counted: there was no file to convert
 
 
@@ -54,10 +56,13 @@ def prepare(source, route, name, folder):
 
 
 def in_child(function, limit):
-    """Runs the function in a fork, so that imports are paid once and a crash or a hang ends with it."""
+    """Runs the function in a fork, so that imports are paid once and a crash or a hang ends with it. False: it took more
+    than `limit` seconds of processor time, which other programs on the machine do not change."""
     child = os.fork()
     if child == 0:
         os.setsid()
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+        resource.setrlimit(resource.RLIMIT_CPU, (int(limit), int(limit) + 5))
         quiet = os.open(os.devnull, os.O_WRONLY)
         os.dup2(quiet, 1)
         os.dup2(quiet, 2)
@@ -65,14 +70,16 @@ def in_child(function, limit):
             function()
         finally:
             os._exit(0)
-    end = time.monotonic() + limit
-    while os.waitpid(child, os.WNOHANG) == (0, 0):
+    end = time.monotonic() + WAITING * limit
+    while True:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            return not (os.WIFSIGNALED(status) and os.WTERMSIG(status) in (signal.SIGXCPU, signal.SIGKILL))
         if time.monotonic() > end:
             os.killpg(child, signal.SIGKILL)
             os.waitpid(child, 0)
             return False
         time.sleep(0.02)
-    return True
 
 
 def call(command, limit):
@@ -221,7 +228,7 @@ def parse(argv):
     parser.add_argument("--again", default="", help="run these anew, comma separated")
     parser.add_argument("--failed", action="store_true", help="run anew what did not pass")
     parser.add_argument("--limit", type=float, default=300, help="seconds for each godwit command")
-    parser.add_argument("--export-limit", type=float, default=120, help="seconds to build and export a model")
+    parser.add_argument("--export-limit", type=float, default=120, help="seconds of processor time to build and export a model")
     options = parser.parse_args(argv)
     options.command = recorded(sys.argv[1:] if argv is None else argv)
     return options
