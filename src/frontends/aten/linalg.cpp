@@ -87,6 +87,21 @@ Values cholesky(Context& c) {
   return {c.result(c.op("transpose", {l}, {{"axes", axes}}))};
 }
 
+// A X = B or X A = B; only one triangle of A is looked at, and with `unitriangular` not its diagonal either.
+Values solve_triangular(Context& c) {
+  auto v = c.promoted({"self", "B"});
+  const bool upper = c.flag("upper"), unit = c.flag("unitriangular");
+  const int64_t offset = unit ? (upper ? 1 : -1) : 0;
+  ir::Value* a = c.op(upper ? "tri_upper" : "tri_lower", {v[0]}, {{"offset", offset}});
+  if (unit) {
+    const ir::Dim n = a->shape().back();
+    a = c.op("add", {a, c.op("eye", {}, {{"rows", n}, {"columns", n}, {"dtype", a->dtype()}})});
+  }
+  ir::Value* inverted = c.op("inverse", {a});
+  const bool left = !c.has("left") || c.flag("left");
+  return {c.result(left ? c.op("matmul", {inverted, v[1]}) : c.op("matmul", {v[1], inverted}))};
+}
+
 Values cross(Context& c) {
   auto v = c.promoted({"self", "other"});
   const int64_t axis = c.axis("dim", v[0]->rank());
@@ -172,6 +187,7 @@ Rows linalg_rows() {
       {"linalg_inv", inverse},
       {"cholesky", cholesky},
       {"linalg_cholesky", cholesky},
+      {"linalg_solve_triangular", solve_triangular},
       {"linalg_cross", cross},
       {"matrix_power", matrix_power},
       {"linalg_matrix_power", matrix_power},

@@ -237,6 +237,8 @@ Rows reduce_rows() {
       {"argmin", arg_extreme("argmin")},
       {"any", truth("any")},
       {"all", truth("all")},
+      {"_is_all_true", truth("all")},
+      {"_is_any_true", truth("any")},
       {"var", deviation(false, false)},
       {"std", deviation(true, false)},
       {"var_mean", deviation(false, true)},
