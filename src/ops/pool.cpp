@@ -27,6 +27,7 @@ array lowest(mx::Dtype dtype) {
 
 struct Plan {
   Ints out, high;  // number of windows, and the pad that the last of them needs
+  Ints taps;       // the kernel, without what can only lie behind the input
 };
 
 Plan plan(const char* op, const array& x, const Ints& kernel, const Ints& stride, const Ints& low, const Ints& high,
@@ -37,7 +38,9 @@ Plan plan(const char* op, const array& x, const Ints& kernel, const Ints& stride
     p.out.push_back(pooled_extent(in, low[i], high[i], kernel[i], stride[i], dilation[i], ceil_mode));
     require<UsageError>(p.out[i] > 0, "[{}] a window of {} (dilation {}) does not fit into {} with pads {} and {}", op,
                         kernel[i], dilation[i], in, low[i], high[i]);
-    p.high.push_back(pooled_reach(p.out[i], kernel[i], stride[i], dilation[i]) - in - low[i]);
+    const int within = (in + low[i] - 1) / dilation[i] + 1;
+    p.taps.push_back(p.out[i] == 1 ? std::min(kernel[i], within) : kernel[i]);
+    p.high.push_back(pooled_reach(p.out[i], p.taps[i], stride[i], dilation[i]) - in - low[i]);
   }
   return p;
 }
@@ -124,21 +127,21 @@ std::vector<array> best_of(const array& view, const Ints& out, const Ints& kerne
 array max_pool(const array& x, const Ints& kernel, const Ints& stride, const Ints& low, const Ints& high,
                const Ints& dilation, bool ceil_mode) {
   Plan p = plan("max_pool", x, kernel, stride, low, high, dilation, ceil_mode);
-  return sliding(pad_spatial(x, low, p.high, lowest(x.dtype())), p.out, kernel, stride, dilation, Fold::max);
+  return sliding(pad_spatial(x, low, p.high, lowest(x.dtype())), p.out, p.taps, stride, dilation, Fold::max);
 }
 
 std::vector<array> max_pool_indices(const array& x, const Ints& kernel, const Ints& stride, const Ints& low,
                                     const Ints& high, const Ints& dilation, bool ceil_mode) {
   Plan p = plan("max_pool_indices", x, kernel, stride, low, high, dilation, ceil_mode);
-  array view = windows(pad_spatial(x, low, p.high, lowest(x.dtype())), kernel, stride, dilation);
+  array view = windows(pad_spatial(x, low, p.high, lowest(x.dtype())), p.taps, stride, dilation);
   Ints in(x.shape().begin() + 2, x.shape().end());
-  return best_of(view, p.out, kernel, in, [&](size_t i) {
+  return best_of(view, p.out, p.taps, in, [&](size_t i) {
     std::vector<int64_t> line;
     // A tap in the pad wins only where the window holds nothing but minus infinity; torch then names its first element.
     for (int o = 0; o < p.out[i]; ++o) {
       int first = o * stride[i] - low[i];
       while (first < 0) first += dilation[i];
-      for (int k = 0; k < kernel[i]; ++k) {
+      for (int k = 0; k < p.taps[i]; ++k) {
         const int at = o * stride[i] - low[i] + k * dilation[i];
         line.push_back(at >= 0 && at < in[i] ? at : first);
       }
@@ -151,7 +154,7 @@ array avg_pool(const array& x, const Ints& kernel, const Ints& stride, const Int
                const Ints& dilation, bool ceil_mode, bool count_padding, int divisor) {
   Plan p = plan("avg_pool", x, kernel, stride, low, high, dilation, ceil_mode);
   array wide = widen(x);
-  array sum = sliding(pad_spatial(wide, low, p.high, array(0.0f)), p.out, kernel, stride, dilation, Fold::sum);
+  array sum = sliding(pad_spatial(wide, low, p.high, array(0.0f)), p.out, p.taps, stride, dilation, Fold::sum);
   if (divisor != 0)
     return mx::astype(mx::divide(sum, mx::astype(array(static_cast<float>(divisor)), sum.dtype())), x.dtype());
   std::vector<std::vector<float>> counts;
@@ -178,7 +181,7 @@ array lp_pool(const array& x, const Ints& kernel, const Ints& stride, const Ints
   array wide = mx::abs(widen(x));
   array exponent = mx::astype(array(static_cast<float>(order)), wide.dtype());
   array powers = order == 1.0 ? wide : order == 2.0 ? mx::square(wide) : mx::power(wide, exponent);
-  array sum = sliding(pad_spatial(powers, low, p.high, array(0.0f)), p.out, kernel, stride, dilation, Fold::sum);
+  array sum = sliding(pad_spatial(powers, low, p.high, array(0.0f)), p.out, p.taps, stride, dilation, Fold::sum);
   array root = mx::astype(array(static_cast<float>(1.0 / order)), wide.dtype());
   return mx::astype(order == 1.0 ? sum : order == 2.0 ? mx::sqrt(sum) : mx::power(sum, root), x.dtype());
 }
@@ -268,13 +271,16 @@ ir::Shape pooled(InferContext& c) {
   ir::Shape out{x[0], x[1]};
   for (size_t i = 0; i < n; ++i) {
     const ir::Dim &in = x[2 + i], one(1);
-    ir::Dim size = window::extent(c, in, low[i], high[i], kernel[i], stride[i], dilation[i]);
-    if (c.flag("ceil_mode")) {
-      ir::Dim room = in + low[i] + high[i] - dilation[i] * (kernel[i] - one) - one;
-      // The last start lies at most at in + low - 1.
-      size = min(floordiv(room + stride[i] - one, stride[i]) + one, floordiv(in + low[i] - one, stride[i]) + one);
+    if (!c.flag("ceil_mode")) {
+      out.push_back(window::extent(c, in, low[i], high[i], kernel[i], stride[i], dilation[i]));
+      continue;
     }
-    out.push_back(size);
+    // The last window may be incomplete, but starts at in + low - 1 at most.
+    const ir::Dim room = in + low[i] + high[i] - dilation[i] * (kernel[i] - one) - one;
+    out.push_back(min(floordiv(room + stride[i] - one, stride[i]) + one, floordiv(in + low[i] - one, stride[i]) + one));
+    if (out.back().is_known() && out.back().value() < 1)
+      c.fail("a kernel of {} (dilation {}) does not fit into {} with pads {} and {}", kernel[i].str(),
+             dilation[i].str(), in.str(), low[i].str(), high[i].str());
   }
   return out;
 }
