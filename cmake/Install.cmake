@@ -22,6 +22,9 @@ endif()
 install(TARGETS godwit EXPORT godwitTargets ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}"
         INCLUDES DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
 install(TARGETS godwit_app RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
+# What the binary starts for originals and for models that exist as Python code only.
+install(DIRECTORY "${PROJECT_SOURCE_DIR}/tools/reference" "${PROJECT_SOURCE_DIR}/tools/export"
+        DESTINATION "${CMAKE_INSTALL_DATAROOTDIR}/godwit/tools" FILES_MATCHING PATTERN "*.py")
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/godwit" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" FILES_MATCHING PATTERN "*.h")
 install(FILES "${GODWIT_GENERATED_INCLUDE}/godwit/ops.h" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/godwit")
 install(EXPORT godwitTargets NAMESPACE godwit:: DESTINATION "${package_dir}")

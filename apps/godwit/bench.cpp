@@ -25,7 +25,8 @@ struct Options {
 std::string original(const Options& options, const Loaded& loaded) {
   if (!options.reference.empty()) return options.reference;
   if (loaded.format != "package") return options.model;
-  auto source = loaded.module.metadata.find("source");
+  auto source = loaded.module.metadata.find("export");  // of a model that is Python code
+  if (source == loaded.module.metadata.end()) source = loaded.module.metadata.find("source");
   require<UsageError>(source != loaded.module.metadata.end() && std::filesystem::exists(source->second),
                       "the original of {} is not where it was; name it with --reference", options.model);
   return source->second;

@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "emit/emitter.h"
 #include "emit/package.h"
+#include "export.h"
 #include "inputs.h"
 #include "ir/text.h"
 #include "load.h"
@@ -28,7 +29,7 @@ namespace godwit::app {
 namespace {
 
 struct Options {
-  std::string model, output, dtype = "float32", quantize, dump_after, report, golden;
+  std::string model, output, dtype = "float32", quantize, dump_after, report, golden, model_class, weights, save_export;
   std::vector<std::string> inputs, emit, sizes, states;
   bool validate = false, benchmark = false, json = false;
   int threads = 1;
@@ -134,10 +135,40 @@ void check_options(const Options& options) {
   emit::check_replaceable(options.output);
 }
 
-Outcome convert(const Options& options) {
+// A model that is Python code becomes a .pt2 file in `folder`, which takes its place from here on.
+std::optional<Exported> export_if_python(Options& options, const std::filesystem::path& folder) {
+  if (!is_python_model(options.model)) {
+    require<UsageError>(options.model_class.empty() && options.weights.empty() && options.save_export.empty(),
+                        "--model-class, --weights and --save-export are for Python files and model folders; {} is "
+                        "neither",
+                        options.model);
+    return std::nullopt;
+  }
+  Exported exported =
+      export_model({options.model, options.model_class, options.weights, options.inputs, options.sizes}, folder);
+  options.model = exported.program.string();
+  if (options.golden.empty()) options.golden = exported.golden.string();
+  return exported;
+}
+
+void finish_export(const Exported& exported, const Options& options, ir::Module& module, Outcome& outcome) {
+  module.metadata["exported"] = exported.what + ", " + exported.framework;
+  outcome.answer["export"] = {{"what", exported.what}, {"framework", exported.framework}};
+  if (options.save_export.empty()) return;
+  std::error_code error;
+  std::filesystem::copy_file(exported.program, options.save_export, std::filesystem::copy_options::overwrite_existing,
+                             error);
+  require<UsageError>(!error, "cannot write {}: {}", options.save_export, error.message());
+  module.metadata["export"] = std::filesystem::absolute(options.save_export).string();
+}
+
+Outcome convert(Options options) {
   check_options(options);
   const auto start = std::chrono::steady_clock::now();
-  const frontends::ImportOptions how = import_options(options.inputs);
+  const std::string source = options.model;
+  AtomicOutput output(options.output, AtomicOutput::Kind::folder);
+  const std::optional<Exported> exported = export_if_python(options, output.path());
+  const frontends::ImportOptions how = exported ? exported->inputs : import_options(options.inputs);
   frontends::Imported imported = frontends::import_model(options.model, how);
   require_supported(imported.module, options.model);
   ir::Module& module = imported.module;
@@ -149,12 +180,14 @@ Outcome convert(const Options& options) {
   rewrite(module, options);
   ops::hoist_constants(module);
   Outcome outcome;
-  AtomicOutput output(options.output, AtomicOutput::Kind::folder);
   remember_fixed(module, how);
-  module.metadata["source"] = std::filesystem::absolute(options.model).string();
+  module.metadata["source"] = std::filesystem::absolute(source).string();
   module.metadata["format"] = imported.format;
+  if (exported) finish_export(*exported, options, module, outcome);
   emit::write_package(module, output.path());
   emit_code(module, output.path(), options, prove(module, output.path(), options, outcome), outcome);
+  if (exported)
+    for (const std::filesystem::path& made : {exported->program, exported->golden}) std::filesystem::remove(made);
   output.commit();
   nlohmann::json& a = outcome.answer;
   a["status"] = outcome.passed ? "converted" : a.contains("refused") ? "incomplete" : "failed";
@@ -166,6 +199,8 @@ Outcome convert(const Options& options) {
   a["parameters"] = parameter_count(module);
   a["unsupported"] = nlohmann::json::object();
   a["warnings"] = imported.warnings;
+  if (exported)
+    for (const std::string& w : exported->warnings) a["warnings"].push_back(w);
   a["seconds"] = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   a["peak_memory_bytes"] = peak_memory_bytes();
   return outcome;
@@ -182,9 +217,9 @@ int run(const Options& options) {
                a["nodes_before"].get<size_t>(), a["nodes_after"].get<size_t>(), a["parameters"].get<int64_t>(),
                a["seconds"].get<double>());
     if (a.contains("validation"))
-      fmt::print("{}: largest error {} of the output's scale\n",
+      fmt::print("{}: largest error {:.3g} of the output's scale\n",
                  a["validation"]["status"] == "passed" ? "validated" : "VALIDATION FAILED",
-                 a["validation"]["max_error"].dump());
+                 a["validation"]["max_error"].get<double>());
     if (a.contains("refused"))
       for (const auto& [name, reason] : a["refused"].items())
         fmt::print(stderr, "not written: --emit {}: {}\n", name, reason.get<std::string>());
@@ -198,9 +233,16 @@ int run(const Options& options) {
 Verb add_convert(CLI::App& app) {
   auto options = std::make_shared<Options>();
   CLI::App* verb = app.add_subcommand("convert", "Turn a model file into a package that godwit runs");
-  verb->add_option("model", options->model, "A .onnx, TorchScript .pt or .pt2 file")->required();
+  verb->add_option("model", options->model,
+                   "A .onnx, TorchScript .pt or .pt2 file; a .py file (--model-class); a transformers folder")
+      ->required();
   verb->add_option("-o,--output", options->output, "The package: a folder, made whole or not at all")->required();
   verb->add_option("--input", options->inputs, "NAME=SHAPE[:DTYPE], e.g. x=B,3,224,224, or NAME=VALUE for a scalar");
+  verb->add_option("--model-class", options->model_class,
+                   "What makes the model: a class or function of the .py file, e.g. Net or 'Net(width=2)';\n"
+                   "of a transformers folder, the class to take instead of the one in config.json");
+  verb->add_option("--weights", options->weights, "A state dict (.pt, .safetensors) for the model of the .py file");
+  verb->add_option("--save-export", options->save_export, "Keep what Python exported, a .pt2 file");
   verb->add_option("--dtype", options->dtype, "float32, float16 or bfloat16")->capture_default_str();
   verb->add_option("--quantize", options->quantize, "8, 4 or mixed");
   verb->add_option("--emit", options->emit, "cpp, python, mlxfn: code and function files beside the package")

@@ -24,15 +24,16 @@ Imported import_model(const std::filesystem::path& path, const ImportOptions& op
     case Format::safetensors:
     case Format::sharded_folder:
       raise<FileError>(
-          "{} is a {}: it holds weights but no graph. Export the model with "
-          "torch.export.save(torch.export.export(model, args), \"model.pt2\") and convert model.pt2, or put the "
-          "config.json of a supported architecture beside the weights",
+          "{0} is a {1}: it holds weights but no graph. What is missing is the code of the model. If a Python file has "
+          "it: godwit convert FILE.py --model-class NAME --weights {0} --input x=SHAPE -o PACKAGE. If it is a "
+          "transformers checkpoint: put its config.json beside it and convert the folder. Else, in Python: "
+          "torch.export.save(torch.export.export(model, args), \"model.pt2\"), and convert model.pt2",
           path.string(), formats::name(format));
     case Format::config_folder:
       raise<FileError>(
-          "{}: no graph in this folder. Export the model with "
-          "torch.export.save(torch.export.export(model, args), \"model.pt2\") and convert model.pt2",
-          path.string());
+          "{} is a model folder, which has no graph: godwit convert {} -o PACKAGE exports it, with Python, torch and "
+          "transformers",
+          path.string(), path.string());
     case Format::package_folder:
       raise<FileError>("{} is a package already: there is nothing to convert", path.string());
     case Format::gguf:
@@ -40,6 +41,9 @@ Imported import_model(const std::filesystem::path& path, const ImportOptions& op
     case Format::npz: raise<FileError>("{} is a {} file: it holds no graph", path.string(), formats::name(format));
     case Format::unknown: break;
   }
+  require<FileError>(path.extension() != ".py",
+                     "{0} is Python code: godwit convert {0} --model-class NAME -o PACKAGE exports it, with torch",
+                     path.string());
   raise<FileError>("{} is none of onnx, torchscript, pt2, torch state dict, safetensors, gguf, npy, npz",
                    path.string());
 }

@@ -39,8 +39,8 @@ std::filesystem::path temporary_path(const std::string& suffix) {
   return std::filesystem::temp_directory_path() / fmt::format("godwit-{}-{}{}", getpid(), next++, suffix);
 }
 
-Process::Process(const std::vector<std::string>& command)
-    : program_(command.at(0)), errors_(temporary_path(".stderr")) {
+Process::Process(const std::vector<std::string>& command, std::string what)
+    : program_(command.at(0)), what_(std::move(what)), errors_(temporary_path(".stderr")) {
   signal(SIGPIPE, SIG_IGN);  // a child that ended is reported by write()
   Pipe in, out;
   posix_spawn_file_actions_t actions;
@@ -124,7 +124,7 @@ nlohmann::json Process::read(double seconds) {
   std::string line = read_line(seconds);
   nlohmann::json answer = nlohmann::json::parse(line, nullptr, false);
   require<UsageError>(answer.is_object(), "{} answers with \"{}\"", program_, line.substr(0, 200));
-  if (!answer.value("ok", false)) raise<UsageError>("reference: {}", answer.value("error", "failed"));
+  if (!answer.value("ok", false)) raise<UsageError>("{}: {}", what_, answer.value("error", "failed"));
   return answer;
 }
 

@@ -10,8 +10,9 @@ namespace godwit::parity {
 
 class Process {
  public:
-  // Starts the program found through PATH. Throws UsageError when it cannot be started.
-  explicit Process(const std::vector<std::string>& command);
+  // Starts the program found through PATH; `what` is what messages call it. Throws UsageError when it cannot be
+  // started.
+  explicit Process(const std::vector<std::string>& command, std::string what = "reference");
   ~Process();  // asks it to quit, then ends it
   Process(const Process&) = delete;
 
@@ -26,7 +27,7 @@ class Process {
 
   int pid_ = -1;
   int to_child_ = -1, from_child_ = -1;
-  std::string program_, pending_;
+  std::string program_, what_, pending_;
   std::filesystem::path errors_;  // the child's stderr
 };
 

@@ -28,28 +28,29 @@ std::string environment(const char* name, const char* fallback) {
 
 }  // namespace
 
-fs::path reference_script() {
+std::string python_program() { return environment("GODWIT_PYTHON", "python3"); }
+
+fs::path tool_script(const std::string& name) {
   std::error_code ignored;
   fs::path program = fs::read_symlink("/proc/self/exe", ignored).parent_path();
-  std::vector<fs::path> places = {fs::path(environment("GODWIT_TOOLS", "")) / "reference",
-                                  program / "../share/godwit/tools/reference", program / "../../tools/reference",
-                                  "tools/reference"};
+  std::vector<fs::path> places = {program / "../share/godwit/tools", program / "../../tools", "tools"};
+  if (const std::string named = environment("GODWIT_TOOLS", ""); !named.empty()) places.insert(places.begin(), named);
   std::string looked;
   for (const fs::path& place : places) {
-    if (fs::exists(place / "run.py", ignored)) return fs::weakly_canonical(place / "run.py", ignored);
+    if (fs::exists(place / name, ignored)) return fs::weakly_canonical(place / name, ignored);
     looked += " " + place.string();
   }
-  raise<UsageError>("the reference script run.py is in none of{}: set GODWIT_TOOLS", looked);
+  raise<UsageError>("the script {} is in none of{}: set GODWIT_TOOLS", name, looked);
 }
 
 Reference::Reference(const fs::path& model, int threads, bool layers) : layers_(layers) {
   require<UsageError>(fs::exists(model), "{} does not exist", model.string());
-  std::vector<std::string> command = {environment("GODWIT_PYTHON", "python3"),
-                                      reference_script().string(),
-                                      model.string(),
-                                      "--serve",
-                                      "--threads",
-                                      std::to_string(threads)};
+  require<UsageError>(model.extension() != ".py" && !fs::is_directory(model),
+                      "{} cannot be run as it is: convert it with --save-export FILE.pt2 and name that file",
+                      model.string());
+  std::vector<std::string> command = {python_program(), tool_script("reference/run.py").string(),
+                                      model.string(),   "--serve",
+                                      "--threads",      std::to_string(threads)};
   if (layers) command.push_back("--layers");
   process_ = std::make_unique<Process>(command);
   nlohmann::json hello = process_->read(kStartSeconds);

@@ -39,7 +39,9 @@ class Reference : public Peer {
   std::unique_ptr<Process> process_;
 };
 
-// The script's path; throws UsageError naming the places it looked at.
-std::filesystem::path reference_script();
+// The path of a script under tools/ ("reference/run.py"); throws UsageError naming the places it looked at.
+std::filesystem::path tool_script(const std::string& name);
+// $GODWIT_PYTHON, or python3.
+std::string python_program();
 
 }  // namespace godwit::parity

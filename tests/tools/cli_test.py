@@ -209,6 +209,18 @@ class Messages(Case):
         said = self.refusal("validate", self.package(), "--reference", BRANCHES, GODWIT_PYTHON="/nowhere/python3")
         self.assertIn("/nowhere/python3", said)
 
+    def test_python_without_torch(self):
+        with open(self.path("torch.py"), "w") as file:
+            file.write("raise ImportError('hidden by the test', name='torch')")
+        with open(self.path("net.py"), "w") as file:
+            file.write("class Net: pass")
+        said = self.refusal("convert", "net.py", "--model-class", "Net", "-o", "p", PYTHONPATH=self.folder)
+        self.assertIn("-m pip install torch", said)
+        self.assertEqual(sorted(os.listdir(self.folder)), ["__pycache__", "net.py", "torch.py"]
+                         if os.path.exists(self.path("__pycache__")) else ["net.py", "torch.py"])
+        self.assertIn("--model-class NAME", self.refusal("run", "net.py"))
+        self.assertIn("neither", self.refusal("convert", BRANCHES, "-o", "p", "--model-class", "Net"))
+
     def test_words_that_are_no_verbs_or_flags(self):
         self.assertEqual(self.call("transmogrify").returncode, 2)
         self.assertEqual(self.call("convert", BRANCHES).returncode, 2)

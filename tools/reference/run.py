@@ -173,7 +173,11 @@ def parse(argv):
 
 def main(argv=None):
     options = parse(argv)
-    model = load_model(options.model, options.threads, options.layers)
+    try:
+        model = load_model(options.model, options.threads, options.layers)
+    except ModuleNotFoundError as error:
+        raise SystemExit(f"running {options.model} needs {error.name}, which {sys.executable} does not have; install it "
+                         f"with: {sys.executable} -m pip install {error.name}") from None
     if options.serve:
         Server(model).loop()
         return
