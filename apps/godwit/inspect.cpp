@@ -20,20 +20,20 @@ struct Options {
   bool json = false, graph = false;
 };
 
+nlohmann::json shape_json(const ir::Type& type) {
+  if (!type.shape) return nullptr;
+  auto shape = nlohmann::json::array();
+  for (const ir::Dim& d : *type.shape) d.is_known() ? shape.push_back(d.value()) : shape.push_back(d.str());
+  return shape;
+}
+
 nlohmann::json values_json(const std::vector<ir::Value*>& values, const std::vector<std::string>& names) {
   auto list = nlohmann::json::array();
-  for (size_t i = 0; i < values.size(); ++i) {
-    nlohmann::json shape = nullptr;
-    if (values[i]->type.shape) {
-      shape = nlohmann::json::array();
-      for (const ir::Dim& d : *values[i]->type.shape)
-        d.is_known() ? shape.push_back(d.value()) : shape.push_back(d.str());
-    }
+  for (size_t i = 0; i < values.size(); ++i)
     list.push_back({{"name", names.empty() ? values[i]->name : names[i]},
                     {"dtype", long_name(values[i]->dtype())},
-                    {"shape", shape},
+                    {"shape", shape_json(values[i]->type)},
                     {"sequence", values[i]->type.sequence}});
-  }
   return list;
 }
 
@@ -44,7 +44,11 @@ nlohmann::json graph_json(const ir::Graph& graph, nlohmann::json& ops) {
     if (!node.op.starts_with(ops::unsupported_prefix)) ops[node.op] = ops.value(node.op, 0) + 1;
   });
   auto states = nlohmann::json::array();
-  for (const ir::State& s : graph.states) states.push_back({{"name", s.name}, {"type", ir::str(s.before->type)}});
+  for (const ir::State& s : graph.states)
+    states.push_back({{"name", s.name},
+                      {"type", ir::str(s.before->type)},
+                      {"dtype", long_name(s.before->dtype())},
+                      {"shape", shape_json(s.before->type)}});
   return {{"name", graph.name},
           {"nodes", nodes},
           {"inputs", values_json(graph.inputs, {})},

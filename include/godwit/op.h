@@ -66,8 +66,8 @@ bool read_bool(const array& value);
 int read_int(const array& value);  // saturates at the limits of int
 std::vector<int> read_ints(const array& value);
 
-// The largest difference over the largest magnitude of `expected`; infinity where shapes or element types differ, or
-// one has a NaN or an infinity where the other has not.
+// The largest difference over the largest magnitude of `expected`, which counts as 1e-3 at least; infinity where shapes
+// or element types differ, or one has a NaN or an infinity where the other has not.
 double relative_error(const array& actual, const array& expected);
 
 }  // namespace godwit

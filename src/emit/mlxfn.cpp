@@ -1,7 +1,7 @@
 // A module as MLX function files, which stock MLX loads in any language: mx.import_function("model.mlxfn").
 //
-// A function holds one graph for fixed shapes. Its arguments are the graph's inputs and then its states, its results
-// the outputs and then the new states.
+// A function holds one graph for fixed shapes; both branches of an `if` that depends on data, and a choice between
+// them. Its arguments are the graph's inputs and then its states, its results the outputs and then the new states.
 #include <mlx/export.h>
 #include <mlx/ops.h>
 #include <mlx/transforms.h>
@@ -28,27 +28,24 @@ mx::array zeros_like(const ir::Value& value, const ir::Dim::Env& sizes) {
   return mx::zeros(shape, ops::mlx_dtype(value.dtype()));
 }
 
-void refuse_host_work(const ir::Graph& graph) {
+void refuse_sequences(const ir::Graph& graph) {
   for (const ir::Value* v : graph.inputs)
     require<UsageError>(!v->type.sequence, "[mlxfn] input {} is a sequence; function files take arrays only", v->name);
   for (size_t i = 0; i < graph.outputs.size(); ++i)
     require<UsageError>(!graph.outputs[i]->type.sequence,
                         "[mlxfn] output {} is a sequence; function files give arrays only", graph.output_names[i]);
-  ir::for_each_node(graph, [](const ir::Node& node, const ir::Graph&) {
-    require<UsageError>(node.op != "if" && node.op != "loop" && node.op != "bind" && node.op != "check",
-                        "[mlxfn] {} depends on the data of a run, which a function file cannot hold", describe(node));
-  });
 }
 
 void write_graph(const ir::Module& module, const ir::Graph& graph, const std::filesystem::path& file,
                  const Options& options) {
-  refuse_host_work(graph);
+  refuse_sequences(graph);
   const ir::Dim::Env sizes(options.symbols.begin(), options.symbols.end());
   std::vector<mx::array> arguments;
   for (const ir::Value* v : graph.inputs) arguments.push_back(zeros_like(*v, sizes));
   for (const ir::State& s : graph.states) arguments.push_back(zeros_like(*s.before, sizes));
 
   executors::MlxExecutor executor(module, graph.name);
+  executor.select_branches(true);
   auto function = [&](const std::vector<mx::array>& given) {
     std::vector<ops::Datum> inputs(given.begin(), given.begin() + static_cast<std::ptrdiff_t>(graph.inputs.size()));
     executor.set_states({given.begin() + static_cast<std::ptrdiff_t>(graph.inputs.size()), given.end()});
@@ -60,9 +57,12 @@ void write_graph(const ir::Module& module, const ir::Graph& graph, const std::fi
   try {
     mx::export_function(file.string(), function, arguments);
   } catch (const UsageError&) {
+    std::filesystem::remove(file);
     throw;
-  } catch (const std::exception& e) {  // an op that looks at its operands' numbers cannot be traced
-    raise<UsageError>("[mlxfn] graph {} cannot be a function file: {}", graph.name, e.what());
+  } catch (const std::exception& e) {  // a loop, or an op that looks at its operands' numbers, cannot be traced
+    std::filesystem::remove(file);
+    raise<UsageError>("[mlxfn] graph {} depends on the data of a run, which a function file cannot hold: {}",
+                      graph.name, e.what());
   }
 }
 

@@ -22,6 +22,12 @@ std::string names_of(const std::vector<ir::Value*>& values) {
   return fmt::format("{}", fmt::join(names, ", "));
 }
 
+bool has_size(const std::vector<ir::Value*>& inputs, const std::string& symbol) {
+  return std::ranges::any_of(inputs, [&](const ir::Value* v) {
+    return v->type.shape && std::ranges::count(*v->type.shape, ir::Dim::symbol(symbol)) > 0;
+  });
+}
+
 }  // namespace
 
 void carry_state(ir::Graph& graph, const std::string& input, const std::string& output) {
@@ -36,6 +42,12 @@ void carry_state(ir::Graph& graph, const std::string& input, const std::string& 
   require<UsageError>(may_be_equal(before->type, after->type), "--state {}={}: the input is {}, the output {}", input,
                       output, ir::str(before->type), ir::str(after->type));
   graph.inputs.erase(in);
+  for (const ir::Dim& d : before->shape())
+    d.visit_symbols([&](const std::string& s) {
+      require<UsageError>(has_size(graph.inputs, s),
+                          "--state {}={}: no other input tells the size {} of {}; give it: --input {}=SHAPE", input,
+                          output, s, ir::str(before->type), input);
+    });
   before->kind = ir::Value::Kind::state;
   graph.states.push_back({input, before, after, std::nullopt});
 }

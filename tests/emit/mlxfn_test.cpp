@@ -72,11 +72,34 @@ void expect_refusal(const std::string& text, const std::string& part, const Opti
 TEST(Mlxfn, RefusesWhatAFunctionFileCannotHold) {
   expect_refusal("graph main(x: f32[B]) -> (y = %1)\n  %1 = negative %x  : f32[B]\nend\n", "give a size for B");
   expect_refusal(
-      "graph main(x: f32[2], c: bool[]) -> (y = %1)\n  %1 = if %c  : f32[2] {\n    yield %x\n  } {\n    yield %x\n  "
-      "}\nend\n",
+      "graph main(x: f32[2], n: i64[]) -> (y = %1)\n  %1 = loop %n, _, %x carried=1  : f32[2] {\n    (%2: i64[], %3: "
+      "f32[2])\n    %4 = constant value=bool[]{1}  : bool[]\n    yield %4, %3\n  }\nend\n",
       "depends on the data of a run");
   expect_refusal("graph main(x: bool[4]) -> (y = %1)\n  %1 = nonzero %x  : i64[u0, 1]\nend\n",
-                 "cannot be a function file");
+                 "depends on the data of a run");
+}
+
+TEST(Mlxfn, ABranchBecomesAChoice) {
+  ir::Module module;
+  module.graphs["main"] = ir::parse_graph(R"(graph main(x: f32[2]) -> (y = %4)
+  %1 = sum %x axes=[0]  : f32[]
+  %2 = constant value=f32[]{0}  : f32[]
+  %3 = less %1, %2  : bool[]
+  %4 = if %3  : f32[2] {
+    %5 = negative %x  : f32[2]
+    yield %5
+  } {
+    yield %x
+  }
+end
+)");
+  const auto dir = std::filesystem::path(GODWIT_WORK) / "branch";
+  write_mlxfn(module, dir);
+  const mx::ImportedFunction function = mx::import_function((dir / "model.mlxfn").string());
+  for (float sign : {1.0f, -1.0f}) {
+    const mx::array y = function({mx::array({sign, 2 * sign})})[0];
+    EXPECT_TRUE(mx::array_equal(y, mx::array({1.0f, 2.0f})).item<bool>());
+  }
 }
 
 }  // namespace

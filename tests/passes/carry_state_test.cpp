@@ -51,6 +51,8 @@ TEST(CarryState, NamesAndTypesMustFit) {
   module.graphs.emplace(
       "main", ir::parse_graph("graph main(x: f32[2, 3]) -> (y = %1)\n  %1 = sum %x axes=[0]  : f32[3]\nend\n"));
   EXPECT_THROW(passes::carry_state(module.main(), "x", "y"), UsageError);
+  module.main() = ir::parse_graph("graph main(x: f32[2], s: f32[B]) -> (y = %s)\nend\n");
+  EXPECT_THROW(passes::carry_state(module.main(), "s", "y"), UsageError);  // nothing tells B any more
 }
 
 }  // namespace

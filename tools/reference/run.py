@@ -39,6 +39,11 @@ def load_model(path, threads, layers=False):
     return onnx_model.OnnxModel(path, threads, layers)
 
 
+def load_wide(path):
+    import wide_model
+    return wide_model.WideModel(path)
+
+
 def run_once(model, values, layers):
     results = model.run(model.prepare(values), layers)
     return {name: model.to_numpy(name, value) for name, value in results.items()}
@@ -160,6 +165,7 @@ def parse(argv):
     parser.add_argument("--inputs", help=".safetensors file with one tensor for each input")
     parser.add_argument("--output", help=".safetensors file to write")
     parser.add_argument("--golden", help=".safetensors file to write: inputs with outputs")
+    parser.add_argument("--wide", action="store_true", help="ONNX: the graph in float64, results rounded to float32")
     parser.add_argument("--layers", action="store_true", help="write every intermediate tensor too")
     parser.add_argument("--sequence", default="", help="inputs whose leading axis counts the steps, comma separated")
     parser.add_argument("--carry", action="append", default=[], metavar="OUTPUT=INPUT")
@@ -174,7 +180,7 @@ def parse(argv):
 def main(argv=None):
     options = parse(argv)
     try:
-        model = load_model(options.model, options.threads, options.layers)
+        model = load_wide(options.model) if options.wide else load_model(options.model, options.threads, options.layers)
     except ModuleNotFoundError as error:
         raise SystemExit(f"running {options.model} needs {error.name}, which {sys.executable} does not have; install it "
                          f"with: {sys.executable} -m pip install {error.name}") from None

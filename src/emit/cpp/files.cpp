@@ -11,17 +11,17 @@ project({0} LANGUAGES CXX)
 
 find_package(godwit REQUIRED)
 
-add_library(model STATIC model.cpp)
-target_link_libraries(model PUBLIC godwit::godwit)
-target_compile_options(model PRIVATE -Wall -Wextra -Werror)
+add_library({0} STATIC model.cpp)
+target_link_libraries({0} PUBLIC godwit::godwit)
+target_compile_options({0} PRIVATE -Wall -Wextra -Werror)
 
-add_executable(test_model test_model.cpp)
-target_link_libraries(test_model PRIVATE model)
-target_compile_options(test_model PRIVATE -Wall -Wextra -Werror)
-target_compile_definitions(test_model PRIVATE MODEL_FOLDER="${{CMAKE_CURRENT_SOURCE_DIR}}")
+add_executable(test_{0} test_model.cpp)
+target_link_libraries(test_{0} PRIVATE {0})
+target_compile_options(test_{0} PRIVATE -Wall -Wextra -Werror)
+target_compile_definitions(test_{0} PRIVATE MODEL_FOLDER="${{CMAKE_CURRENT_SOURCE_DIR}}")
 
 enable_testing()
-add_test(NAME model COMMAND test_model)
+add_test(NAME {0} COMMAND test_{0})
 )",
                      names.name_space);
 }

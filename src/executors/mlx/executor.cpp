@@ -195,8 +195,24 @@ int64_t integer(const Datum& datum) { return mx::astype(mx::reshape(tensor_of(da
 }  // namespace
 
 std::vector<Datum> MlxExecutor::run_if(const ir::Node& node, Frame& frame) {
-  const bool condition = truth(value_of(node.inputs.at(0), frame));
-  return run_region(*node.regions.at(condition ? 0 : 1), {}, frame);
+  const Datum& condition = value_of(node.inputs.at(0), frame);
+  if (selects_branches_ && tensor_of(condition).is_tracer()) return select(node, tensor_of(condition), frame);
+  return run_region(*node.regions.at(truth(condition) ? 0 : 1), {}, frame);
+}
+
+std::vector<Datum> MlxExecutor::select(const ir::Node& node, const mx::array& condition, Frame& frame) {
+  const std::vector<Datum> yes = run_region(*node.regions.at(0), {}, frame);
+  const std::vector<Datum> no = run_region(*node.regions.at(1), {}, frame);
+  const mx::array which = mx::astype(mx::reshape(condition, {}), mx::bool_);
+  std::vector<Datum> out;
+  for (size_t i = 0; i < yes.size(); ++i) {
+    const mx::array &a = tensor_of(yes[i]), &b = tensor_of(no[i]);
+    require<UsageError>(a.shape() == b.shape() && a.dtype() == b.dtype(),
+                        "[{}] its branches give {} and {}: only one of them can be traced", describe(node),
+                        describe_array(a), describe_array(b));
+    out.push_back(mx::where(which, a, b));
+  }
+  return out;
 }
 
 std::vector<Datum> MlxExecutor::run_loop(const ir::Node& node, Frame& frame) {

@@ -47,6 +47,9 @@ class MlxExecutor {
   using Observer = std::function<void(const ir::Node&, const std::vector<ops::Datum>&)>;
   void observe(Observer observer) { observer_ = std::move(observer); }
 
+  // For traced calls (export), where conditions have no value: both branches run, and their results are selected.
+  void select_branches(bool on) { selects_branches_ = on; }
+
   const ir::Graph& graph() const { return *graph_; }
 
  private:
@@ -54,6 +57,7 @@ class MlxExecutor {
   void run_nodes(const ir::Graph& graph, Frame& frame);
   std::vector<ops::Datum> run_node(const ir::Node& node, Frame& frame);
   std::vector<ops::Datum> run_if(const ir::Node& node, Frame& frame);
+  std::vector<ops::Datum> select(const ir::Node& node, const mlx::core::array& condition, Frame& frame);
   std::vector<ops::Datum> run_loop(const ir::Node& node, Frame& frame);
   std::vector<ops::Datum> run_bind(const ir::Node& node, Frame& frame);
   std::vector<ops::Datum> run_check(const ir::Node& node, Frame& frame);
@@ -66,6 +70,7 @@ class MlxExecutor {
   std::unique_ptr<class SymbolTable> symbols_;
   std::vector<mlx::core::array> states_;
   Observer observer_;
+  bool selects_branches_ = false;
 };
 
 // Runs one node on constant operands: constant folding. Null when it cannot be run on its own.
