@@ -30,6 +30,13 @@ void add_attribute_symbols(const ir::Node& node, std::set<std::string>& symbols)
 // their own, so their captures are marked before nodes above are judged.
 class Marker {
  public:
+  explicit Marker(const ir::Graph& root) {
+    for (const ir::Value* v : root.inputs)
+      if (v->type.shape)
+        for (const ir::Dim& d : v->shape())
+          if (auto s = d.as_symbol()) told_.insert(*s);
+  }
+
   bool sweep(ir::Graph& graph) {
     mark_roots(graph);
     return sweep_nodes(graph);
@@ -69,7 +76,8 @@ class Marker {
   bool defines_symbol(const ir::Value& v) const {
     if (!v.type.shape) return false;
     for (const ir::Dim& d : *v.type.shape)
-      if (auto s = d.as_symbol(); s && symbols_.contains(*s) && v.producer && is_data_dependent(v.producer->op))
+      if (auto s = d.as_symbol();
+          s && symbols_.contains(*s) && !told_.contains(*s) && v.producer && is_data_dependent(v.producer->op))
         return true;
     return false;
   }
@@ -87,10 +95,11 @@ class Marker {
 
   std::set<const ir::Value*> live_;
   std::set<std::string> symbols_;
+  std::set<std::string> told_;  // by the inputs: no result needs to tell them
 };
 
 }  // namespace
 
-bool remove_dead_code(ir::Module&, ir::Graph& graph) { return Marker().sweep(graph); }
+bool remove_dead_code(ir::Module&, ir::Graph& graph) { return Marker(graph).sweep(graph); }
 
 }  // namespace godwit::passes

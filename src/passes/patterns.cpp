@@ -123,17 +123,6 @@ const std::vector<Pattern> simple{
       %h = multiply %x 0.5
       %y = multiply %h %a
       -> gelu %x approximate="tanh")"},
-    {"gelu_tanh_product", R"(
-      %q = multiply %x %x
-      %c = multiply %q %x
-      %k = multiply %c 0.044715
-      %i = add %x %k
-      %s = multiply %i 0.79788456
-      %t = tanh %s
-      %a = add %t 1
-      %h = multiply %x 0.5
-      %y = multiply %h %a
-      -> gelu %x approximate="tanh")"},
     {"softmax", R"(
       %m = max %x axes=$axes keepdims=true
       %d = subtract %x %m
@@ -154,32 +143,12 @@ const std::vector<Pattern> simple{
      rotates_halves},
 };
 
-// Ways to write a square, and to divide by a root.
+// Ways to divide by a root; remove_identities has written squares as such.
 const std::vector<Pattern> norms{
-    {"layer_norm_square", R"(
+    {"layer_norm_mean", R"(
       %m = mean %x axes=$axes keepdims=true
       %d = subtract %x %m
       %q = square %d
-      %v = mean %q axes=$axes keepdims=true
-      %e = add %v $eps
-      %r = sqrt %e
-      %y = divide %d %r
-      -> layer_norm %x _ _ axes_count=$count eps=$eps)",
-     trailing_axes},
-    {"layer_norm_power", R"(
-      %m = mean %x axes=$axes keepdims=true
-      %d = subtract %x %m
-      %q = power %d 2
-      %v = mean %q axes=$axes keepdims=true
-      %e = add %v $eps
-      %r = sqrt %e
-      %y = divide %d %r
-      -> layer_norm %x _ _ axes_count=$count eps=$eps)",
-     trailing_axes},
-    {"layer_norm_product", R"(
-      %m = mean %x axes=$axes keepdims=true
-      %d = subtract %x %m
-      %q = multiply %d %d
       %v = mean %q axes=$axes keepdims=true
       %e = add %v $eps
       %r = sqrt %e
@@ -195,7 +164,7 @@ const std::vector<Pattern> norms{
       %y = multiply %d %r
       -> layer_norm %x _ _ axes_count=$count eps=$eps)",
      trailing_axes},
-    {"rms_norm_square", R"(
+    {"rms_norm_rsqrt", R"(
       %q = square %x
       %v = mean %q axes=$axes keepdims=true
       %e = add %v $eps
@@ -203,16 +172,8 @@ const std::vector<Pattern> norms{
       %y = multiply %x %r
       -> rms_norm %x _ axes_count=$count eps=$eps)",
      trailing_axes},
-    {"rms_norm_power", R"(
-      %q = power %x 2
-      %v = mean %q axes=$axes keepdims=true
-      %e = add %v $eps
-      %r = rsqrt %e
-      %y = multiply %x %r
-      -> rms_norm %x _ axes_count=$count eps=$eps)",
-     trailing_axes},
     {"rms_norm_reciprocal", R"(
-      %q = power %x 2
+      %q = square %x
       %v = mean %q axes=$axes keepdims=true
       %e = add %v $eps
       %s = sqrt %e

@@ -171,6 +171,44 @@ end
         passes::remove_identities, "exp");
 }
 
+TEST(Passes, SizeOneAxesThatComeAndGoLeaveNothing) {
+  check(R"(graph main(x: f32[B, 4]) -> (y = %9, z = %13, b = %21)
+  %1 = expand_dims %x axes=[0]  : f32[1, B, 4]
+  %2 = reshape %1 shape=[B, 1, 4]  : f32[B, 1, 4]
+  %3 = squeeze %2 axes=[1]  : f32[B, 4]
+  %9 = exp %3  : f32[B, 4]
+  %10 = expand_dims %x axes=[1]  : f32[B, 1, 4]
+  %11 = expand_dims %10 axes=[0, 4]  : f32[1, B, 1, 4, 1]
+  %12 = squeeze %11 axes=[0]  : f32[B, 1, 4, 1]
+  %14 = squeeze %12 axes=[-1]  : f32[B, 1, 4]
+  %13 = sin %11  : f32[1, B, 1, 4, 1]
+  %19 = less %x, %9  : bool[B, 4]
+  %20 = constant value=bool[]{1}  : bool[]
+  %21 = logical_and %20, %19  : bool[B, 4]
+end
+)",
+        passes::remove_identities, "exp expand_dims sin less");
+}
+
+TEST(Passes, SquaresAreWrittenAsSuch) {
+  check(R"(graph main(x: f32[2, 3]) -> (y = %2, z = %3)
+  %1 = constant value=f32[]{2}  : f32[]
+  %2 = power %x, %1  : f32[2, 3]
+  %3 = multiply %x, %x  : f32[2, 3]
+end
+)",
+        passes::remove_identities, "square square");
+}
+
+TEST(Passes, AReshapeThatTellsNothingNewIsDead) {
+  check(R"(graph main(x: f32[B, 4]) -> (y = %2)
+  %1 = reshape %x shape=[B, 2, 2]  : f32[B, 2, 2]
+  %2 = reshape %x shape=[4, B]  : f32[4, B]
+end
+)",
+        passes::remove_dead_code, "reshape");
+}
+
 TEST(Passes, TransposesCancelAcrossElementwiseOps) {
   check(R"(graph main(x: f32[2, 3, 4], y: f32[2, 3, 4]) -> (z = %6)
   %1 = transpose %x axes=[0, 2, 1]  : f32[2, 4, 3]
@@ -230,8 +268,7 @@ TEST(Passes, LayerNormWrittenOutIsFused) {
   weight @w: f32[8]
   %1 = mean %x axes=[-1] keepdims=true  : f32[B, 5, 1]
   %2 = subtract %x, %1  : f32[B, 5, 8]
-  %3 = constant value=f32[]{2}  : f32[]
-  %4 = power %2, %3  : f32[B, 5, 8]
+  %4 = square %2  : f32[B, 5, 8]
   %5 = mean %4 axes=[-1] keepdims=true  : f32[B, 5, 1]
   %6 = constant value=f32[]{1e-05}  : f32[]
   %7 = add %5, %6  : f32[B, 5, 1]
