@@ -28,13 +28,17 @@ WIDTH = {
     "num_key_value_heads": 2, "head_dim": 16, "d_kv": 16, "qk_rope_head_dim": 16, "qk_nope_head_dim": 16,
     "v_head_dim": 16, "q_lora_rank": 32, "kv_lora_rank": 32, "intermediate_size": 128, "ffn_dim": 128, "d_ff": 128,
     "encoder_ffn_dim": 128, "decoder_ffn_dim": 128, "moe_intermediate_size": 64, "shared_expert_intermediate_size": 64,
-    "max_position_embeddings": 128, "n_positions": 128, "num_experts": 4, "num_local_experts": 4,
-    "n_routed_experts": 4, "moe_num_experts": 4, "num_experts_per_tok": 2, "num_experts_per_token": 2, "moe_topk": 2,
+    "max_position_embeddings": 128, "n_positions": 128, "num_experts": 16, "num_local_experts": 16,
+    "n_routed_experts": 16, "moe_num_experts": 16, "num_experts_per_tok": 2, "num_experts_per_token": 2, "moe_topk": 2,
     "moe_k": 2, "n_group": 1, "topk_group": 1, "image_size": 32, "patch_size": 8, "mamba_n_heads": 8,
     "mamba_d_head": 16, "mamba_d_state": 16, "linear_num_value_heads": 4, "linear_num_key_heads": 2,
-    "linear_key_head_dim": 16, "linear_value_head_dim": 16,
+    "linear_key_head_dim": 16, "linear_value_head_dim": 16, "rotary_dim": 16,
+    "cross_hidden_size": 64, "cross_head_dim": 16, "cross_num_attention_heads": 4, "cross_num_key_value_heads": 4,
 }
-ALWAYS = {"head_dim", "vocab_size", "num_key_value_heads", "pad_token_id"}  # also where they are None
+# What must be said: also set where it is None.
+REQUIRED = {"head_dim": 16, "vocab_size": 300, "num_key_value_heads": 2, "pad_token_id": 0, "num_experts_per_tok": 2,
+            "n_group": 1, "topk_group": 1, "prediction_length": 8, "context_length": 16,
+            "vocabulary_map": {"<image>": 4, "IMGIMGA": 5, "IMGIMGB": 6}}
 
 
 def names():
@@ -89,8 +93,8 @@ def shrink(config, sizes):
             assign(config, key, [value[i] for i in kept])
         elif key in sizes and isinstance(value, int) and not isinstance(value, bool):
             assign(config, key, sizes[key])
-        elif key in sizes and value is None and key in ALWAYS:
-            assign(config, key, sizes[key])
+        elif value is None and key in REQUIRED and sizes:
+            assign(config, key, REQUIRED[key])
         elif key == "use_cache":
             assign(config, key, False)
     if kept:
@@ -140,7 +144,8 @@ def values_of(config):
     ids = torch.arange(8).reshape(1, 8) % 7 + 3
     ones = torch.ones(1, 8, dtype=torch.long)
     channels, size = field(config, "num_channels", "in_channels", "in_chans") or 3, field(config, "image_size") or 32
-    mel, length = field(config, "num_mel_bins", "feature_size", "input_dim", "input_size") or 80, field(config, "max_length") or 100
+    mel = field(config, "num_mel_bins", "feature_size", "input_dim", "input_size") or 80
+    length = field(config, "max_length") or 100
     hidden = field(config, "hidden_size", "d_model") or 64
     patch, frames = field(config, "patch_size") or 8, field(config, "temporal_patch_size") or 1
     images = [noise(1, channels, s, s) for s in dict.fromkeys((size, 64, 224, 256))]
@@ -154,7 +159,9 @@ def values_of(config):
     return {
         "input_ids": [ids], "decoder_input_ids": [ids], "attention_mask": [ones], "qformer_input_ids": [ids],
         "bbox": [torch.tensor([10, 20, 30, 40]).repeat(1, 8, 1)], "token_type_ids": [torch.zeros_like(ids)],
-        "pixel_values": images + [noise(1, 2, channels, size, size), noise(1, 8, channels, size, size)],
+        "pixel_values": images + [
+            noise(16, channels * frames * patch * patch), noise(1, 2, channels, size, size),
+            noise(1, 8, channels, size, size)],
         "pixel_values_videos": [noise(1, 8, 3, size, size), noise(1, 16, 3, size, size), noise(1, 64, 3, size, size)],
         "input_values": [noise(1, 4000), noise(1, 1, 4000), noise(1, 3840), noise(1, 1, 3840), noise(1, 2, 4096),
                          noise(1, length, mel)],
@@ -174,14 +181,16 @@ def values_of(config):
         "future_time_features": [noise(1, steps, times)],
         "spectrogram": [noise(1, 32, field(config, "model_in_dim", "num_mel_bins") or 80)],
         "inputs": [ids, noise(1, 8, field(config, "d_model") or hidden)],
-        "states": [noise(1, 4, field(config, "state_dim") or 17)], "actions": [noise(1, 4, field(config, "act_dim") or 4)],
+        "states": [noise(1, 4, field(config, "state_dim") or 17)],
+        "actions": [noise(1, 4, field(config, "act_dim") or 4)],
         "rewards": [noise(1, 4, 1)], "returns_to_go": [noise(1, 4, 1)], "timesteps": [torch.arange(4).reshape(1, 4)],
     }
 
 
 EXTRAS = ((), ("decoder_input_ids",), ("input_ids",), ("input_ids", "pixel_values"), ("attention_mask",),
-          ("input_features_mask",), ("encoder_hidden_states",), ("bbox",), ("grid_thw",), ("image_grid_thw",), ("input_values",), ("pixel_values",),
-          ("states", "actions", "rewards", "returns_to_go", "timesteps", "attention_mask"),
+          ("input_features_mask",), ("encoder_hidden_states",), ("bbox",), ("grid_thw",), ("image_grid_thw",),
+          ("input_values",), ("pixel_values",),
+          ("states", "actions", "rewards", "returns_to_go", "timesteps"), ("input_ids", "input_features"),
           ("past_time_features", "past_observed_mask", "future_values", "future_time_features"))
 
 
