@@ -14,10 +14,11 @@ from zoo_common import Skip, noise, randomize, run
 LIMIT = 100e6  # parameters
 PATIENCE = 15  # seconds of processor time for looking for inputs
 DEPTH = {
-    "vocab_size": 300, "num_hidden_layers": 2, "n_layer": 2, "n_layers": 2, "num_layers": 2, "encoder_layers": 2,
-    "decoder_layers": 2, "depth": 2, "num_encoder_layers": 2, "num_decoder_layers": 2, "encoder_num_hidden_layers": 2,
-    "decoder_num_hidden_layers": 2, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2,
-    "decoder_start_token_id": 1, "num_nextn_predict_layers": 0, "vocab_size_per_layer_input": 300,
+    "vocab_size": 300, "n_words": 300, "vocab_size_per_layer_input": 300, "num_hidden_layers": 2, "n_layer": 2,
+    "n_layers": 2, "num_layers": 2, "encoder_layers": 2, "decoder_layers": 2, "depth": 2, "num_encoder_layers": 2,
+    "num_decoder_layers": 2, "encoder_num_hidden_layers": 2, "decoder_num_hidden_layers": 2, "pad_token_id": 0,
+    "bos_token_id": 1, "eos_token_id": 2, "decoder_start_token_id": 1, "num_nextn_predict_layers": 0,
+    "num_kv_shared_layers": 0,
 }
 WIDTH = {
     "hidden_size": 64, "d_model": 64, "n_embd": 64, "dim": 64, "embed_dim": 64, "embedding_size": 64, "hidden_dim": 64,
@@ -31,13 +32,14 @@ WIDTH = {
     "max_position_embeddings": 128, "n_positions": 128, "num_experts": 16, "num_local_experts": 16,
     "n_routed_experts": 16, "moe_num_experts": 16, "num_experts_per_tok": 2, "num_experts_per_token": 2, "moe_topk": 2,
     "moe_k": 2, "n_group": 1, "topk_group": 1, "image_size": 32, "patch_size": 8, "mamba_n_heads": 8,
-    "mamba_d_head": 16, "mamba_d_state": 16, "linear_num_value_heads": 4, "linear_num_key_heads": 2,
-    "linear_key_head_dim": 16, "linear_value_head_dim": 16, "rotary_dim": 16,
+    "mamba_d_head": 16, "mamba_d_state": 16, "mamba_d_ssm": 128, "linear_num_value_heads": 4, "linear_num_key_heads": 2,
+    "linear_key_head_dim": 16, "linear_value_head_dim": 16, "rotary_dim": 16, "emb_dim": 64,
     "cross_hidden_size": 64, "cross_head_dim": 16, "cross_num_attention_heads": 4, "cross_num_key_value_heads": 4,
 }
 # What must be said: also set where it is None.
 REQUIRED = {"head_dim": 16, "vocab_size": 300, "num_key_value_heads": 2, "pad_token_id": 0, "num_experts_per_tok": 2,
-            "n_group": 1, "topk_group": 1, "prediction_length": 8, "context_length": 16,
+            "n_routed_experts": 16, "num_experts": 16, "n_shared_experts": 1, "top_k_experts": 2, "n_group": 1,
+            "topk_group": 1, "moe_intermediate_size": 64, "prediction_length": 8, "context_length": 16,
             "vocabulary_map": {"<image>": 4, "IMGIMGA": 5, "IMGIMGB": 6}}
 
 
@@ -71,11 +73,11 @@ def kept_layers(config, depth):
 
 
 def shrink_sections(config):
-    """Rotary sections of several axes add up to half of the rotated part of a head."""
-    rope = getattr(config, "rope_parameters", None)
-    if not isinstance(rope, dict) or not isinstance(rope.get("mrope_section"), list):
+    """Rotary sections of several axes add up to half of the rotated part of a head; other models ignore them."""
+    rope, fields = getattr(config, "rope_parameters", None), vars(config)
+    if not isinstance(rope, dict) or "rope_type" not in rope or not fields.get("num_attention_heads"):
         return
-    head = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    head = fields.get("head_dim") or fields["hidden_size"] // fields["num_attention_heads"]
     half = int(head * (rope.get("partial_rotary_factor") or 1)) // 2
     third = half // 3
     rope["mrope_section"] = [half - 2 * third, third, third]
@@ -84,7 +86,7 @@ def shrink_sections(config):
 def shrink(config, sizes):
     """Small sizes wherever the configuration has that field and takes the value; nested configurations too."""
     depth = getattr(config, "num_hidden_layers", None)
-    grouped = getattr(config, "num_key_value_heads", None) != getattr(config, "num_attention_heads", None)
+    grouped = vars(config).get("num_key_value_heads") != vars(config).get("num_attention_heads")
     kept = kept_layers(config, depth) if isinstance(depth, int) and "num_hidden_layers" in sizes else None
     for key, value in vars(config).copy().items():
         if hasattr(value, "to_dict") and hasattr(value, "model_type"):
@@ -100,8 +102,8 @@ def shrink(config, sizes):
     if kept:
         assign(config, "num_hidden_layers", len(kept))
     if "hidden_size" in sizes:
-        if not grouped and hasattr(config, "num_key_value_heads"):
-            assign(config, "num_key_value_heads", getattr(config, "num_attention_heads", None))
+        if not grouped and "num_key_value_heads" in vars(config):
+            assign(config, "num_key_value_heads", vars(config)["num_attention_heads"])
         shrink_sections(config)
     return config
 
@@ -144,7 +146,7 @@ def values_of(config):
     ids = torch.arange(8).reshape(1, 8) % 7 + 3
     ones = torch.ones(1, 8, dtype=torch.long)
     channels, size = field(config, "num_channels", "in_channels", "in_chans") or 3, field(config, "image_size") or 32
-    mel = field(config, "num_mel_bins", "feature_size", "input_dim", "input_size") or 80
+    mel = field(config, "num_mel_bins", "feature_size", "input_feat_size", "input_dim", "input_size") or 80
     length = field(config, "max_length") or 100
     hidden = field(config, "hidden_size", "d_model") or 64
     patch, frames = field(config, "patch_size") or 8, field(config, "temporal_patch_size") or 1
