@@ -19,10 +19,17 @@ std::vector<int> last_axes(const array& x, int count) {
   return axes;
 }
 
+// The mean of what is wide already, with the axes kept.
+array mean_of(const array& x, const std::vector<int>& axes) {
+  double count = 1;
+  for (int a : axes) count *= x.shape(a);
+  return mx::divide(total(x, axes, true), scalar_like(count, x));
+}
+
 // (x - mean) / sqrt(variance + eps), x wide
 array standardized(const array& x, const std::vector<int>& axes, double eps) {
-  array centered = mx::subtract(x, mx::mean(x, axes, true));
-  array variance = mx::mean(mx::square(centered), axes, true);
+  array centered = mx::subtract(x, mean_of(x, axes));
+  array variance = mean_of(mx::square(centered), axes);
   return mx::multiply(centered, mx::rsqrt(mx::add(variance, scalar_like(eps, x))));
 }
 
@@ -55,7 +62,7 @@ array layer_norm(const array& x, const std::optional<array>& weight, const std::
 array rms_norm(const array& x, const std::optional<array>& weight, int axes_count, double eps) {
   if (!on_cpu() && axes_count == 1) return mx::fast::rms_norm(x, weight, static_cast<float>(eps));
   array wide = widen(x);
-  array power = mx::mean(mx::square(wide), last_axes(x, axes_count), true);
+  array power = mean_of(mx::square(wide), last_axes(x, axes_count));
   array y = mx::multiply(wide, mx::rsqrt(mx::add(power, scalar_like(eps, wide))));
   return mx::astype(scaled(y, weight, std::nullopt), x.dtype());
 }

@@ -69,7 +69,7 @@ array folded_axis(const array& x, int axis, int out, int kernel, int stride, int
     array view = packed(windows(strided(x, axis, 0, pooled_reach(out, kernel, stride, dilation), 1), k, s, d));
     std::vector<int> last;
     for (size_t a = 0; a < n; ++a) last.push_back(static_cast<int>(2 + n + a));
-    return fold == Fold::sum ? mx::sum(view, last) : mx::max(view, last);
+    return fold == Fold::sum ? total(view, last, false) : mx::max(view, last);
   }
   std::optional<array> y;
   for (int k = 0; k < kernel; ++k) {
@@ -211,7 +211,8 @@ array bin_means(const array& x, int axis, int out) {
     mx::Shape shape = x.shape();
     shape[axis] = out;
     shape.insert(shape.begin() + axis + 1, in / out);
-    return mx::mean(mx::reshape(x, shape), axis + 1);
+    array bins = mx::reshape(x, shape);
+    return mx::divide(total(bins, {axis + 1}, false), mx::astype(array(static_cast<float>(in / out)), x.dtype()));
   }
   Bins b = bins(in, out);
   std::vector<float> shares(static_cast<size_t>(in) * out, 0.0f);

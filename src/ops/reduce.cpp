@@ -10,10 +10,12 @@
 #include "ops/families.h"
 #include "ops/infer.h"
 #include "ops/type_checks.h"
+#include "ops/window.h"
 
 namespace godwit::ops {
 
 namespace mx = mlx::core;
+using window::total;
 
 namespace {
 
@@ -80,14 +82,14 @@ array extremum(const array& x, const Ints& list, bool keepdims, bool largest) {
 
 array sum(const array& x, const Ints& list, bool keepdims) {
   const std::vector<int> axes = positive(x, list);
-  return axes.empty() ? x : mx::astype(mx::sum(widen(x), axes, keepdims), x.dtype());
+  return axes.empty() ? x : mx::astype(total(widen(x), axes, keepdims), x.dtype());
 }
 
 array mean(const array& x, const Ints& list, bool keepdims) {
   const std::vector<int> axes = positive(x, list);
   if (axes.empty()) return x;
   array wide = widen(x);
-  return mx::astype(mx::divide(mx::sum(wide, axes, keepdims), mx::array(count_of(x, axes), wide.dtype())), x.dtype());
+  return mx::astype(mx::divide(total(wide, axes, keepdims), mx::array(count_of(x, axes), wide.dtype())), x.dtype());
 }
 
 array product(const array& x, const Ints& list, bool keepdims) {
@@ -117,31 +119,31 @@ array logsumexp(const array& x, const Ints& list, bool keepdims) {
   array wide = widen(x);
   array top = mx::max(wide, axes, true);
   array shift = mx::where(mx::isfinite(top), top, like(top, 0));
-  array total = mx::log(mx::sum(ops::exp(mx::subtract(wide, shift)), axes, true));
-  return mx::astype(mx::reshape(mx::add(total, shift), reduced_shape(x, axes, keepdims)), x.dtype());
+  array rest = mx::log(total(ops::exp(mx::subtract(wide, shift)), axes, true));
+  return mx::astype(mx::reshape(mx::add(rest, shift), reduced_shape(x, axes, keepdims)), x.dtype());
 }
 
 array variance(const array& x, const Ints& list, bool keepdims, double correction) {
   const std::vector<int> axes = positive(x, list);
   array wide = widen(x);
   const double n = count_of(x, axes);
-  array centre = axes.empty() ? wide : mx::divide(mx::sum(wide, axes, true), like(wide, n));
+  array centre = axes.empty() ? wide : mx::divide(total(wide, axes, true), like(wide, n));
   array squares = mx::square(mx::subtract(wide, centre));
-  array total = axes.empty() ? squares : mx::sum(squares, axes, keepdims);
-  return mx::astype(mx::divide(total, like(wide, std::max(n - correction, 0.0))), x.dtype());
+  array spread = axes.empty() ? squares : total(squares, axes, keepdims);
+  return mx::astype(mx::divide(spread, like(wide, std::max(n - correction, 0.0))), x.dtype());
 }
 
 array norm(const array& x, const Ints& list, bool keepdims, double order) {
   const std::vector<int> axes = positive(x, list);
   array size = mx::abs(widen(x));
   mx::Dtype type = mx::issubdtype(x.dtype(), mx::complexfloating) ? mx::float32 : x.dtype();
-  auto total = [&](const array& v) { return axes.empty() ? v : mx::sum(v, axes, keepdims); };
+  auto summed = [&](const array& v) { return axes.empty() ? v : total(v, axes, keepdims); };
   if (order == INFINITY) return mx::astype(extremum(size, list, keepdims, true), type);
   if (order == -INFINITY) return mx::astype(extremum(size, list, keepdims, false), type);
-  if (order == 0) return mx::astype(total(mx::astype(mx::not_equal(size, like(size, 0)), size.dtype())), type);
-  if (order == 1) return mx::astype(total(size), type);
-  if (order == 2) return mx::astype(mx::sqrt(total(mx::square(size))), type);
-  return mx::astype(mx::power(total(mx::power(size, like(size, order))), like(size, 1 / order)), type);
+  if (order == 0) return mx::astype(summed(mx::astype(mx::not_equal(size, like(size, 0)), size.dtype())), type);
+  if (order == 1) return mx::astype(summed(size), type);
+  if (order == 2) return mx::astype(mx::sqrt(summed(mx::square(size))), type);
+  return mx::astype(mx::power(summed(mx::power(size, like(size, order))), like(size, 1 / order)), type);
 }
 
 namespace {

@@ -11,6 +11,40 @@ mx::Dtype accumulator(mx::Dtype dtype) { return dtype == mx::float16 || dtype ==
 
 array widen(const array& x) { return mx::astype(x, accumulator(x.dtype())); }
 
+namespace {
+
+constexpr int longest_run = 512;
+
+// Adds runs of neighbours along an axis, which becomes that much shorter.
+array shortened(const array& x, int axis) {
+  const int size = x.shape(axis);
+  int run = longest_run;
+  while (run >= 16 && size % run != 0) --run;
+  if (run < 16) {  // nearly a prime number: zeros fill up the last run
+    run = longest_run;
+    return shortened(mx::pad(x, {axis}, mx::Shape{0}, mx::Shape{run - size % run}), axis);
+  }
+  mx::Shape shape = x.shape();
+  shape[axis] = size / run;
+  shape.insert(shape.begin() + axis + 1, run);
+  return mx::sum(mx::reshape(x, shape), axis + 1);
+}
+
+}  // namespace
+
+array total(array x, std::vector<int> axes, bool keepdims) {
+  double count = 1;
+  for (int a : axes) count *= x.shape(a);
+  if (count <= 2 * longest_run || !on_cpu() || !mx::issubdtype(x.dtype(), mx::inexact))
+    return mx::sum(x, axes, keepdims);
+  std::sort(axes.rbegin(), axes.rend());
+  for (int a : axes) {
+    while (x.shape(a) > 2 * longest_run) x = shortened(x, a);
+    x = mx::sum(x, a, true);
+  }
+  return keepdims ? x : mx::squeeze(x, axes);
+}
+
 array packed(const array& x) { return x.is_tracer() ? mx::multiply(x, array(1, x.dtype())) : mx::contiguous(x); }
 
 array pad_spatial(const array& x, const Ints& low, const Ints& high, const array& value) {

@@ -16,6 +16,10 @@ bool on_cpu();
 mx::Dtype accumulator(mx::Dtype dtype);
 array widen(const array& x);
 
+// The sum over `axes` (counted from the front) of a tensor whose type is wide enough. MLX adds on the CPU in one run,
+// whose rounding grows with its length; here a long sum is made of short runs.
+array total(array x, std::vector<int> axes, bool keepdims);
+
 // Row-major without gaps. MLX cannot write its Contiguous to a function file: a traced array is multiplied by one.
 array packed(const array& x);
 
