@@ -146,9 +146,11 @@ bool fold_norm(Rewriter& rewriter, ir::Graph::Nodes::iterator at, const std::map
   auto affine = affine_of(module, norm);
   if (!weight || !affine || (has_bias && !bias)) return false;
   const int64_t groups = is_transposed ? attr<ir::Dim>(before, "groups").value() : 1;
-  const std::string name = before.inputs[1]->name.empty() ? "weight" : before.inputs[1]->name;
-  ir::Value* w = rewriter.new_weight(name + ".folded", scaled(*weight, affine->scale, is_transposed ? 1 : 0, groups));
-  ir::Value* b = rewriter.new_weight(name + ".bias", shifted_bias(bias, weight->dtype, *affine));
+  std::string name = before.inputs[1]->name.empty() ? before.op : before.inputs[1]->name;
+  if (name.ends_with(".weight")) name.resize(name.size() - std::string_view(".weight").size());
+  ir::Value* w =
+      rewriter.new_weight(name + ".folded.weight", scaled(*weight, affine->scale, is_transposed ? 1 : 0, groups));
+  ir::Value* b = rewriter.new_weight(name + ".folded.bias", shifted_bias(bias, weight->dtype, *affine));
   rewriter.replace(norm.output(), rewriter.insert(at, before, before.op, {before.inputs[0], w, b}, before.attrs));
   return true;
 }

@@ -108,6 +108,36 @@ TEST(Outline, UnsupportedOpsAreNamedTogether) {
   }
 }
 
+// Blocks and weights that are called like the variables that hold their results.
+TEST(Outline, VariablesDoNotHideMembers) {
+  ir::Module module;
+  module.metadata["source"] = "stages.pt2";
+  ir::Graph& graph = module.graphs["main"];
+  ops::Builder b(module, graph);
+  Value* x = graph.add_input("x", {DType::f32, ir::Shape{2, 8}});
+  b.set_place("m.py:1", "");
+  x = b.op("multiply", {x, b.weight("multiply", filled({8}, 1))});
+  for (const std::string stage : {"stem", "head"}) {
+    b.set_place("m.py:2", stage + ".linear");
+    Value* y = b.op("linear", {x, b.weight(stage + ".linear", filled({8, 8}, 2))});
+    b.set_place("m.py:3", stage + ".norm1");
+    y = b.op("layer_norm", {y, b.weight(stage + ".norm1.weight", filled({8}, 3)), nullptr});
+    b.set_place("m.py:4", stage);
+    x = b.op("add", {x, b.op("tanh", {b.op("sigmoid", {y})})});
+    x = b.op("silu", {x});
+  }
+  graph.add_output("state", x);
+  EXPECT_EQ(outline(module).roots.at(0).block->body.back().kind, Statement::Kind::call);
+  const auto dir = testing::package_folder("stages", module, {});
+  write_cpp(module, dir / "cpp", {.class_name = "Stages"});
+  write_python(module, dir / "python", {.class_name = "Stages"});
+  const testing::Run cpp = testing::build_and_test_cpp(dir);
+  EXPECT_EQ(cpp.status, 0) << cpp.output;
+  if (!testing::has_python_mlx()) GTEST_SKIP() << "no Python with mlx: the Python half is not run";
+  const testing::Run python = testing::test_python(dir);
+  EXPECT_EQ(python.status, 0) << python.output;
+}
+
 class Layered : public ::testing::TestWithParam<bool> {};
 
 TEST_P(Layered, GeneratedCodeGivesTheSameNumbers) {

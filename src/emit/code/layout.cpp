@@ -1,6 +1,8 @@
 #include "emit/code/layout.h"
 
 #include <algorithm>
+#include <cctype>
+#include <ranges>
 
 #include "base/error.h"
 #include "ops/op.h"
@@ -38,6 +40,7 @@ std::string reader_name(const std::vector<Statement>& body, const ir::Value* wei
       parts.erase(parts.begin(), parts.begin() + static_cast<std::ptrdiff_t>(std::min(depth, parts.size())));
       const ops::Op& op = ops::get(s.node->op);
       size_t p = std::min(i, op.params.size() - 1);
+      if (parts.empty()) parts.push_back(s.node->op);
       parts.push_back(op.params[p].is_operand() ? op.params[p].name : s.node->op);
       return join(parts);
     }
@@ -47,6 +50,25 @@ std::string reader_name(const std::vector<Statement>& body, const ir::Value* wei
   return "";
 }
 
+// Names that exporters and folding make up say less than the reader's module and parameter.
+bool is_made_up(const std::string& name) {
+  return name.starts_with("folded.") || !std::isalpha(static_cast<unsigned char>(name[0]));
+}
+
+// The end of a path-like name ("If_0__stft.basis", "model/conv2d/kernel") that tells it from all others.
+std::string short_name(const std::string& name, const std::vector<std::string>& all) {
+  auto tells = [&](const std::string& end) {
+    return !is_made_up(end) &&
+           std::ranges::count_if(all, [&](const std::string& other) { return other.ends_with(end); }) == 1;
+  };
+  std::string best = name;
+  for (const std::string_view separator : {"/", "::", "__"})
+    for (size_t at = name.find(separator); at != std::string::npos; at = name.find(separator, at + 1))
+      if (std::string end = name.substr(at + separator.size()); !end.empty() && end.size() < best.size() && tells(end))
+        best = end;
+  return best;
+}
+
 class Planner {
  public:
   Planner(const Program& program, Layouts& out) : program_(program), out_(out) {}
@@ -54,14 +76,14 @@ class Planner {
   void plan() {
     out_.prefix = common_prefix(program_);
     for (const auto& block : program_.blocks) plan_block(*block);
-    Namer namer;
+    Namer namer(Namer::Kind::members);
     for (const Root& root : program_.roots) plan_root(*root.block, namer);
   }
 
  private:
   void plan_block(const Block& block) {
     Layout& layout = out_.blocks[&block];
-    Namer namer;
+    Namer namer(Namer::Kind::members);
     for (size_t i = 0; i < block.weights.size(); ++i) {
       const std::string suffix = choose_suffix(block, i);
       layout.fields.push_back({namer.unique(identifier(suffix)), suffix, block.weights[i]});
@@ -72,12 +94,17 @@ class Planner {
 
   void plan_root(const Block& root, Namer& namer) {
     std::vector<std::string>& names = out_.fields[&root];
+    std::vector<std::string> all;
+    for (const ir::Value* w : root.weights) all.push_back(stored_name(program_, w));
     for (const ir::Value* w : root.weights) {
       const std::string& stored = stored_name(program_, w);
       auto known = std::find_if(out_.model.fields.begin(), out_.model.fields.end(),
                                 [&](const Field& f) { return f.suffix == stored; });
       if (known == out_.model.fields.end()) {
-        out_.model.fields.push_back({namer.unique(identifier(stored)), stored, w});
+        std::string wanted = short_name(stored, all);
+        if (is_made_up(wanted))
+          if (std::string reader = reader_name(root.body, w, 0); !reader.empty()) wanted = reader;
+        out_.model.fields.push_back({namer.unique(identifier(wanted)), stored, w});
         known = out_.model.fields.end() - 1;
       }
       names.push_back(known->name);

@@ -14,7 +14,10 @@ MethodWriter::MethodWriter(const Program& program, const Block& block, const std
                            int depth, int width)
     : program_(program), block_(block), depth_(depth), width_(width) {
   count_scopes(block.body);
-  for (size_t i = 0; i < block.weights.size(); ++i) values_[block.weights[i]] = fields.at(i);
+  for (size_t i = 0; i < block.weights.size(); ++i) {
+    values_[block.weights[i]] = fields.at(i);
+    namer_.reserve(fields[i]);  // a variable must not hide a member
+  }
   for (const std::string& symbol : block.symbols) {
     symbol_parameters_.push_back(namer_.unique(identifier(symbol)));
     symbols_[symbol] = symbol_parameters_.back();
@@ -108,10 +111,12 @@ std::string MethodWriter::name_for(const ir::Value* v, const ir::Node* node) {
   auto is_word = [](const std::string& s) {
     return !s.empty() && std::all_of(s.begin(), s.end(), [](unsigned char c) { return std::isalpha(c) || c == '_'; });
   };
+  if (auto preferred = preferred_.find(v); preferred != preferred_.end()) return namer_.unique(preferred->second);
   if (v && is_word(v->name)) wanted = v->name;
   if (wanted.empty() && node) {
     const std::vector<std::string> scope = scope_parts(node->scope);
-    if (nodes_in_scope_[node->scope] == 1 && scope.size() > block_.scope.size() && is_word(scope.back()))
+    if (nodes_in_scope_[node->scope] == 1 && scope.size() > block_.scope.size() &&
+        std::isalpha(static_cast<unsigned char>(scope.back()[0])))
       wanted = scope.back();
   }
   if (wanted.empty() && node) wanted = node->op;

@@ -29,6 +29,9 @@ class MethodWriter {
   const std::string& symbol_parameter(size_t i) const { return symbol_parameters_[i]; }
 
   void statements(const std::vector<Statement>& body);
+  std::vector<std::string> values(const std::vector<const ir::Value*>& list);
+  // What a value is to be called, should it get a name of its own.
+  void prefer(const ir::Value* v, const std::string& name) { preferred_[v] = identifier(name); }
   std::string define_parameter(const ir::Value* v, const std::string& wanted);
   void line(const std::string& code);
 
@@ -58,7 +61,7 @@ class MethodWriter {
   std::string unique(const std::string& wanted) { return namer_.unique(wanted); }
   void set(const ir::Value* v, const std::string& code);  // v is written so from here on
   void set_symbol(const std::string& symbol, const std::string& source);
-  std::vector<std::string> values(const std::vector<const ir::Value*>& list);
+  void reserve(const std::string& name) { namer_.reserve(name); }
 
   // Names made inside live until the guard does.
   class Nested {
@@ -91,6 +94,7 @@ class MethodWriter {
   std::map<std::string, int> nodes_in_scope_;
   std::map<const ir::Value*, std::string> values_;
   std::set<const ir::Value*> used_;
+  std::map<const ir::Value*, std::string> preferred_;
   std::map<std::string, std::string> symbol_sources_;  // symbol -> expression that tells it
   std::map<std::string, const ir::Value*> source_values_;
   std::map<std::string, std::string> symbols_;  // symbol -> declared identifier

@@ -22,8 +22,12 @@ constexpr const char* reserved[] = {
     "union", "unsigned", "using", "virtual", "void", "volatile", "wchar_t", "while", "with", "xor", "xor_eq", "yield",
     "None", "True", "False", "self", "mx", "nn", "op", "ops", "array", "std", "godwit", "weights", "forward", "reset",
     "range", "list", "len", "min", "max", "int64_t", "size_t", "Sequence", "Outputs", "at", "NULL", "INFINITY", "NAN",
-    "complex", "print", "str", "training", "state", "train", "eval", "update", "freeze", "parameters", "modules", "children", "keys", "items", "values",
-    "get", "pop", "copy", "clear", "apply", "float32", "float16", "bfloat16", "i", "load_weights", "save_weights", "set_dtype", "unix", "linux",
+    "complex", "print", "str", "float32", "float16", "bfloat16", "i", "unix", "linux",
+};
+// What mlx.nn.Module has.
+constexpr const char* module_members[] = {
+    "training", "state", "train", "eval", "update", "freeze", "unfreeze", "parameters", "modules", "children", "keys", "items",
+    "values", "get", "pop", "copy", "clear", "apply", "load_weights", "save_weights", "set_dtype",
 };
 // clang-format on
 
@@ -57,7 +61,9 @@ std::string class_identifier(std::string_view text) {
   return std::isdigit(static_cast<unsigned char>(out[0])) ? "Model" + out : out;
 }
 
-Namer::Namer() : taken_(std::begin(reserved), std::end(reserved)) {}
+Namer::Namer(Kind kind) : taken_(std::begin(reserved), std::end(reserved)) {
+  if (kind == Kind::members) taken_.insert(std::begin(module_members), std::end(module_members));
+}
 
 std::string Namer::unique(const std::string& wanted) {
   if (taken_.insert(wanted).second) return wanted;

@@ -1,6 +1,7 @@
 // Identifiers for generated code.
 #pragma once
 
+#include <cstdint>
 #include <set>
 #include <string>
 #include <string_view>
@@ -15,7 +16,9 @@ std::string class_identifier(std::string_view text);
 // Hands out each name once.
 class Namer {
  public:
-  Namer();  // keywords of C++ and Python, and what generated code uses itself, are taken
+  enum class Kind : uint8_t { locals, members };
+  // Keywords of C++ and Python, and what generated code uses itself, are taken; for members also what classes inherit.
+  explicit Namer(Kind kind = Kind::locals);
   void reserve(const std::string& name) { taken_.insert(name); }
   std::string unique(const std::string& wanted);  // "x", "x_2", "x_3"
 

@@ -77,8 +77,8 @@ void CppMethod::block_call(const Statement& s) {
   const std::string code = fmt::format("{}({})", members_.at(&s), fmt::join(call_arguments(s), ", "));
   std::vector<std::string> names;
   for (const ir::Value* v : s.results)
-    names.push_back(s.results.size() == 1 && scope_parts(join(s.scope)).size() > 0 ? unique(identifier(s.scope.back()))
-                                                                                   : name_for(v, v->producer));
+    names.push_back(s.results.size() == 1 && !s.scope.empty() ? unique(identifier(s.scope.back()) + "_out")
+                                                              : name_for(v, v->producer));
   if (names.size() == 1)
     line(fmt::format("{} {} = {};", type_of(s.results[0]), names[0], code));
   else

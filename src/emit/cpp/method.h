@@ -13,7 +13,9 @@ class CppMethod : public MethodWriter {
   // `members`: for each called scope ("encoder.layers") the member that holds the block or the vector of blocks.
   CppMethod(const Program& program, const Block& block, const std::vector<std::string>& fields,
             const std::map<const Statement*, std::string>& members)
-      : MethodWriter(program, block, fields, 1, 2), members_(members) {}
+      : MethodWriter(program, block, fields, 1, 2), members_(members) {
+    for (const auto& [statement, name] : members) reserve(name);
+  }
 
   static std::string type_of(const ir::Value* v) { return v->type.sequence ? "Sequence" : "array"; }
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "emit/code/describe.h"
 #include "emit/code/files.h"
 #include "emit/code/layout.h"
 #include "emit/cpp/files.h"
@@ -122,6 +123,12 @@ class ClassWriter {
     return fmt::format("{}", fmt::join(out, ", "));
   }
 
+  static std::vector<std::string> names_of(const std::vector<Parameter>& parameters) {
+    std::vector<std::string> out;
+    for (const Parameter& p : parameters) out.push_back(p.name);
+    return out;
+  }
+
   static std::string result_type(const std::vector<const ir::Value*>& results) {
     std::vector<std::string> types;
     for (const ir::Value* v : results) types.push_back(CppMethod::type_of(v));
@@ -136,7 +143,7 @@ class ClassWriter {
       for (const ir::Value* v : block->parameters)
         parameters.push_back({v, method.define_parameter(v, parameter_name(v, parameters.size()))});
       method.statements(block->body);
-      const std::vector<std::string> results = values_of(method, block->results);
+      const std::vector<std::string> results = method.values(block->results);
       method.line(results.size() == 1 ? fmt::format("return {};", results[0])
                                       : fmt::format("return {{{}}};", fmt::join(results, ", ")));
 
@@ -148,7 +155,8 @@ class ClassWriter {
       blocks_ += fmt::format("  // {}\n  struct {} {{\n{}", places, block->name, member_declarations(layout, "    "));
       if (has_weights) blocks_ += "\n";
       blocks_ += fmt::format("    {}({});\n", block->name, constructor_list);
-      if (!block->mixed_shapes) blocks_ += shapes(parameters, block->results, "    ");
+      if (!block->mixed_shapes)
+        blocks_ += fmt::format("    // {}\n", shapes_of(names_of(parameters), block->parameters, block->results));
       blocks_ += fmt::format("    {} operator()({}) const;\n  }};\n\n", result_type(block->results), list);
       const std::string scope = class_ + "::" + block->name;
       definitions_ += fmt::format("// {}\n", places);
@@ -156,34 +164,6 @@ class ClassWriter {
       std::string type = result_type(block->results);
       definitions_ += fmt::format("{} {}::operator()({}) const {{\n{}}}\n\n", type, scope, list, method.text());
     }
-  }
-
-  static std::string parameter_name(const ir::Value* v, size_t position) {
-    const bool is_word = !v->name.empty() && std::all_of(v->name.begin(), v->name.end(),
-                                                         [](unsigned char c) { return std::isalpha(c) || c == '_'; });
-    if (is_word) return v->name;
-    return position == 0 || !v->producer ? "x" : v->producer->op;
-  }
-
-  static std::string places_of(const Block& block) {
-    std::string out;
-    for (size_t i = 0; i < block.instances.size() && i < 3; ++i)
-      out += (i ? ", " : "") + join(block.instances[i].scope);
-    return block.instances.size() > 3 ? out + fmt::format(", ... ({} in all)", block.instances.size()) : out;
-  }
-
-  static std::vector<std::string> values_of(CppMethod& method, const std::vector<const ir::Value*>& list) {
-    std::vector<std::string> out;
-    for (const ir::Value* v : list) out.push_back(method.value(v));
-    return out;
-  }
-
-  static std::string shapes(const std::vector<Parameter>& parameters, const std::vector<const ir::Value*>& results,
-                            const std::string& indent) {
-    std::vector<std::string> in, out;
-    for (const Parameter& p : parameters) in.push_back(p.name + ": " + ir::str(p.value->type));
-    for (const ir::Value* v : results) out.push_back(ir::str(v->type));
-    return fmt::format("{}// {} -> {}\n", indent, fmt::join(in, ", "), fmt::join(out, ", "));
   }
 
   void write_root(const Root& root) {
@@ -195,10 +175,11 @@ class ClassWriter {
     for (const ir::Value* v : graph.inputs) parameters.push_back({v, method.define_parameter(v, v->name)});
     std::vector<std::string> state_fields;
     for (const ir::State& state : graph.states) state_fields.push_back(read_state(root, state, method));
+    for (size_t i = 0; i < graph.outputs.size(); ++i) method.prefer(graph.outputs[i], graph.output_names[i]);
     method.statements(root.block->body);
     for (size_t i = 0; i < graph.states.size(); ++i)
       method.line(fmt::format("{} = {};", state_fields[i], method.value(graph.states[i].after)));
-    const std::vector<std::string> results = values_of(method, {graph.outputs.begin(), graph.outputs.end()});
+    const std::vector<std::string> results = method.values(root.block->results);
     method.line(results.size() == 1 ? fmt::format("return {};", results[0])
                                     : fmt::format("return {{{}}};", fmt::join(results, ", ")));
 
@@ -214,7 +195,8 @@ class ClassWriter {
                                 fields.unique(identifier(graph.output_names[i])), ir::str(graph.outputs[i]->type));
       methods_ += "  };\n";
     }
-    methods_ += "\n" + shapes(parameters, root.block->results, "  ");
+    methods_ +=
+        fmt::format("\n  // {}\n", shapes_of(names_of(parameters), root.block->parameters, root.block->results));
     methods_ += fmt::format("  {} {}({}){};\n", inner, name, list, graph.states.empty() ? " const" : "");
     if (!graph.states.empty()) {
       std::string reset;

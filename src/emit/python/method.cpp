@@ -36,8 +36,49 @@ std::string PythonMethod::binary(char op, const std::string& a, const std::strin
   }
 }
 
+namespace {
+
+// What a list of a window's attribute says where it says nothing new: steps of 1, no pads.
+bool is_neutral(const Param& p, const ir::Attr& attr) {
+  const bool ones = p.name == "stride" || p.name == "dilation";
+  if (!ones && p.name != "low" && p.name != "high" && p.name != "output_padding") return false;
+  const auto* list = std::get_if<ir::Dims>(&attr);
+  return list && std::all_of(list->begin(), list->end(), [&](const ir::Dim& d) { return d.is(ones ? 1 : 0); });
+}
+
+bool leaves_out_neutral(const std::string& op) {
+  return op == "conv" || op == "conv_transpose" || op == "max_pool" || op == "avg_pool";
+}
+
+}  // namespace
+
+// x[:, 1:3, ::2]: the language's own slices mean what the op means.
+std::string PythonMethod::subscript(const ir::Node& node, const std::string& x) {
+  const auto& axes = std::get<ir::Dims>(*node.find("axes"));
+  const auto& starts = std::get<ir::Dims>(*node.find("starts"));
+  const auto& stops = std::get<ir::Dims>(*node.find("stops"));
+  const auto* steps = std::get_if<ir::Dims>(node.find("steps"));
+  const int64_t rank = node.inputs[0]->rank();
+  auto spelled = [&](const ir::Dim& d) { return d.is_known() ? std::to_string(d.value()) : dim(d); };
+  std::vector<std::string> parts;
+  for (size_t i = 0; i < axes.size(); ++i) {
+    const int64_t axis = axes[i].value() < 0 ? axes[i].value() + rank : axes[i].value();
+    const ir::Dim step = steps && !steps->empty() ? (*steps)[i] : ir::Dim(1);
+    const bool forward = !step.is_known() || step.value() > 0;
+    if (static_cast<int64_t>(parts.size()) <= axis) parts.resize(static_cast<size_t>(axis) + 1, ":");
+    const bool from_edge = starts[i].is(forward ? 0 : -1);
+    const bool to_edge =
+        stops[i].is_known() && (forward ? stops[i].value() >= INT32_MAX : stops[i].value() < INT32_MIN / 2);
+    std::string& part = parts[static_cast<size_t>(axis)];
+    part = (from_edge ? "" : spelled(starts[i])) + ":" + (to_edge ? "" : spelled(stops[i]));
+    if (!step.is(1)) part += ":" + spelled(step);
+  }
+  return parts.empty() ? x : fmt::format("{}[{}]", x, fmt::join(parts, ", "));
+}
+
 // ops.NAME(operands..., attribute=value...), defaults left out.
 std::string PythonMethod::call(const ops::Op& op, const ir::Node& node, const std::vector<std::string>& arguments) {
+  if (op.name == "slice" && node.inputs[0]->type.shape) return subscript(node, arguments[0]);
   functions_.insert(op.name);
   std::vector<std::string> given;
   size_t operands = 0;
@@ -56,6 +97,7 @@ std::string PythonMethod::call(const ops::Op& op, const ir::Node& node, const st
     }
     const ir::Attr* attr = node.find(p.name);
     if (p.fallback && (!attr || ir::str(*attr) == ir::str(*p.fallback))) continue;
+    if (attr && leaves_out_neutral(op.name) && is_neutral(p, *attr)) continue;
     given.push_back(keyword + "=" + arguments[i]);
   }
   return fmt::format("ops.{}({})", op.name, fmt::join(given, ", "));

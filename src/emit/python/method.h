@@ -37,6 +37,7 @@ class PythonMethod : public MethodWriter {
   void check(const Statement& s) override;
 
  private:
+  std::string subscript(const ir::Node& slice, const std::string& x);
   std::vector<std::string> call_arguments(const Statement& s);
   void turn(const Statement& s, const std::string& go);
 

@@ -1,8 +1,6 @@
 // A module as mlx.nn classes: model.py, ops.py and a test.
-#include <algorithm>
-#include <cctype>
-
 #include "base/error.h"
+#include "emit/code/describe.h"
 #include "emit/code/files.h"
 #include "emit/code/layout.h"
 #include "emit/emitter.h"
@@ -76,14 +74,6 @@ class ModuleWriter {
     return out;
   }
 
-  static std::string shapes(const std::vector<std::string>& names, const std::vector<const ir::Value*>& values,
-                            const std::vector<const ir::Value*>& results) {
-    std::vector<std::string> in, out;
-    for (size_t i = 0; i < names.size(); ++i) in.push_back(names[i] + ": " + ir::str(values[i]->type));
-    for (const ir::Value* v : results) out.push_back(ir::str(v->type));
-    return fmt::format("        # {} -> {}\n", fmt::join(in, ", "), fmt::join(out, ", "));
-  }
-
   static std::vector<std::string> of_self(const std::vector<std::string>& fields) {
     std::vector<std::string> out;
     for (const std::string& f : fields) out.push_back("self." + f);
@@ -97,33 +87,17 @@ class ModuleWriter {
     for (const ir::Value* v : block.parameters)
       names.push_back(method.define_parameter(v, parameter_name(v, names.size())));
     method.statements(block.body);
-    method.line(fmt::format("return {}", fmt::join(values_of(method, block.results), ", ")));
+    method.line(fmt::format("return {}", fmt::join(method.values(block.results), ", ")));
     std::vector<std::string> list{"self"};
     list.insert(list.end(), names.begin(), names.end());
     for (size_t i = 0; i < block.symbols.size(); ++i) list.push_back(method.symbol_parameter(i));
-    std::string scopes;
-    for (size_t i = 0; i < block.instances.size() && i < 3; ++i)
-      scopes += (i ? ", " : "") + join(block.instances[i].scope);
-    if (block.instances.size() > 3) scopes += fmt::format(", ... ({} in all)", block.instances.size());
     blocks_ += fmt::format(
         "\n\nclass {}(nn.Module):\n    # {}\n    def __init__(self, weights, at):\n        super().__init__()\n{}",
-        block.name, scopes, constructor(layout, false));
+        block.name, places_of(block), constructor(layout, false));
     blocks_ += fmt::format("\n    def __call__({}):\n", fmt::join(list, ", "));
-    if (!block.mixed_shapes) blocks_ += shapes(names, block.parameters, block.results);
+    if (!block.mixed_shapes)
+      blocks_ += fmt::format("        # {}\n", shapes_of(names, block.parameters, block.results));
     blocks_ += method.text();
-  }
-
-  static std::string parameter_name(const ir::Value* v, size_t position) {
-    const bool is_word = !v->name.empty() && std::all_of(v->name.begin(), v->name.end(),
-                                                         [](unsigned char c) { return std::isalpha(c) || c == '_'; });
-    if (is_word) return v->name;
-    return position == 0 || !v->producer ? "x" : v->producer->op;
-  }
-
-  static std::vector<std::string> values_of(PythonMethod& method, const std::vector<const ir::Value*>& list) {
-    std::vector<std::string> out;
-    for (const ir::Value* v : list) out.push_back(method.value(v));
-    return out;
   }
 
   void write_root(const Root& root) {
@@ -138,13 +112,15 @@ class ModuleWriter {
     }
     std::vector<std::string> kept;
     for (const ir::State& state : graph.states) kept.push_back(read_state(root, state, method));
+    for (size_t i = 0; i < graph.outputs.size(); ++i) method.prefer(graph.outputs[i], graph.output_names[i]);
     method.statements(root.block->body);
     for (size_t i = 0; i < graph.states.size(); ++i)
       method.line(fmt::format("{} = {}", kept[i], method.value(graph.states[i].after)));
-    method.line(fmt::format("return {}", fmt::join(values_of(method, root.block->results), ", ")));
+    method.line(fmt::format("return {}", fmt::join(method.values(root.block->results), ", ")));
     methods_ +=
         fmt::format("\n    def {}({}):\n", is_main ? "__call__" : identifier(graph.name), fmt::join(list, ", "));
-    methods_ += shapes(names, root.block->parameters, root.block->results) + method.text();
+    methods_ +=
+        fmt::format("        # {}\n", shapes_of(names, root.block->parameters, root.block->results)) + method.text();
     if (kept.empty()) return;
     methods_ += fmt::format("\n    def {}(self):\n", is_main ? "reset" : "reset_" + identifier(graph.name));
     for (const std::string& field : kept) methods_ += fmt::format("        {} = None\n", field);

@@ -35,18 +35,22 @@ def _convolve(x, weight, groups, **settings):
     return mx.moveaxis(mx.concatenate([mx.conv_general(a, w, **settings) for a, w in parts], axis=-1), -1, 1)
 
 
-def conv(x, weight, bias=None, *, stride, low, high, dilation, groups=1):
-    x = _pad_spatial(x, low, high)
-    y = _in_float(lambda a, w: _convolve(a, w, groups, stride=list(stride), kernel_dilation=list(dilation)), x, weight)
+def conv(x, weight, bias=None, *, stride=1, low=None, high=None, dilation=1, groups=1):
+    if low or high:
+        none = [0] * (x.ndim - 2)
+        x = _pad_spatial(x, low or none, high or none)
+    y = _in_float(lambda a, w: _convolve(a, w, groups, stride=stride, kernel_dilation=dilation), x, weight)
     return _add_bias(y, bias)
 
 
-def conv_transpose(x, weight, bias=None, *, stride, low, high, output_padding, dilation, groups=1):
+def conv_transpose(x, weight, bias=None, *, stride=1, low=None, high=None, output_padding=None, dilation=None, groups=1):
     inner, outer, kernel = weight.shape[0], weight.shape[1], weight.shape[2:]
+    none = [0] * len(kernel)
+    low, high, output_padding, dilation = low or none, high or none, output_padding or none, dilation or [1] * len(kernel)
     # (I, O / groups, k...) -> (O, I / groups, k...)
     weight = weight.reshape([groups, inner // groups, outer, *kernel]).swapaxes(1, 2).reshape([groups * outer, inner // groups, *kernel])
     edge = [d * (k - 1) for d, k in zip(dilation, kernel)]
-    settings = dict(padding=(edge, edge), kernel_dilation=list(dilation), input_dilation=list(stride), flip=True)
+    settings = dict(padding=(edge, edge), kernel_dilation=list(dilation), input_dilation=stride, flip=True)
     y = _in_float(lambda a, w: _convolve(a, w, groups, **settings), x, weight)
     y = _pad_spatial(y, [-l for l in low], [o - h for o, h in zip(output_padding, high)])
     return _add_bias(y, bias)

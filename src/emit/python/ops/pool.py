@@ -43,7 +43,14 @@ def _lowest(dtype):
     return mx.iinfo(dtype).min
 
 
-def max_pool(x, kernel, stride, low, high, dilation, ceil_mode=False):
+# Steps of 1 and no pads where nothing is said.
+def _settings(kernel, stride, low, high, dilation):
+    n = len(kernel)
+    return stride or [1] * n, low or [0] * n, high or [0] * n, dilation or [1] * n
+
+
+def max_pool(x, kernel, stride=None, low=None, high=None, dilation=None, ceil_mode=False):
+    stride, low, high, dilation = _settings(kernel, stride, low, high, dilation)
     out, ends = _pool_plan(x, kernel, stride, low, high, dilation, ceil_mode)
     return _sliding(_pad_spatial(x, low, ends, _lowest(x.dtype)), out, kernel, stride, dilation, mx.maximum)
 
@@ -70,7 +77,8 @@ def max_pool_indices(x, kernel, stride, low, high, dilation, ceil_mode=False):
     return _best_of(view, places, sizes)
 
 
-def avg_pool(x, kernel, stride, low, high, dilation, ceil_mode=False, count_padding=False, divisor=0):
+def avg_pool(x, kernel, stride=None, low=None, high=None, dilation=None, ceil_mode=False, count_padding=False, divisor=0):
+    stride, low, high, dilation = _settings(kernel, stride, low, high, dilation)
     out, ends = _pool_plan(x, kernel, stride, low, high, dilation, ceil_mode)
     total = _sliding(_pad_spatial(_widen(x), low, ends), out, kernel, stride, dilation, mx.add)
     if divisor != 0:
