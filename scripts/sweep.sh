@@ -13,7 +13,7 @@ for pair in torchvision:pt2 torchvision:onnx torchvision:torchscript timm:pt2 tr
   source=${pair%:*} route=${pair#*:}
   "$python" tools/sweeps/models.py --source "$source" --route "$route" --summary "docs/coverage/$source-$route.json"
 done
-for script in onnx_backend core_aten; do
+for script in onnx_backend core_aten trace_ops; do
   [ ! -f tools/sweeps/$script.py ] || "$python" tools/sweeps/$script.py --summary "docs/coverage/$script.json"
 done
 "$python" tools/sweeps/coverage.py

@@ -20,7 +20,7 @@ target = folder / "schemas.inc"
 
 names = set()
 for source in folder.glob("*.cpp"):
-    for name in re.findall(r'^(?: {6}\{|  add\(\s*rows, )"([A-Za-z_0-9:]+)(?:\.\w+)?",', source.read_text(), re.M):
+    for name in re.findall(r'^(?: {6}\{|  (?:add|add_with_copy)\(\s*rows, )"([A-Za-z_0-9:]+)(?:\.\w+)?",', source.read_text(), re.M):
         names.add(name if "::" in name else "aten::" + name)
 # The names that scripts use on numbers, lists and texts share schemas with tensor operators.
 names |= {"aten::" + n for n in "len size dim numel item Int Float Bool".split()}

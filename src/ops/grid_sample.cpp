@@ -10,20 +10,22 @@ using namespace window;
 
 namespace {
 
-array number(double v) { return array(static_cast<float>(v)); }
+// Coordinates and weights are computed in the grid's own type, rounding included: that is what PyTorch does, and in
+// half types it moves the places.
+array number(double v, const array& like) { return array(static_cast<float>(v), like.dtype()); }
 
 // Folds coordinates back and forth between the edges: pixel centres when the corners align, else pixel borders.
 array reflected(const array& x, int size, bool align_corners) {
-  const double low = align_corners ? 0 : -0.5, span = align_corners ? size - 1 : size;
-  if (span <= 0) return mx::zeros_like(x);
-  array from = mx::abs(mx::subtract(x, number(low)));
-  array flips = mx::floor(mx::divide(from, number(span)));
-  array extra = mx::subtract(from, mx::multiply(flips, number(span)));
-  array odd = mx::greater(mx::remainder(flips, number(2)), number(0.5));
-  return mx::add(mx::where(odd, mx::subtract(number(span), extra), extra), number(low));
+  const double low = align_corners ? 0 : -0.5, both_ways = 2.0 * (align_corners ? size - 1 : size);
+  if (both_ways <= 0) return mx::zeros_like(x);
+  const array span = number(both_ways, x), border = number(low, x);
+  array from = mx::abs(align_corners ? x : mx::subtract(x, border));
+  array extra = mx::subtract(from, mx::multiply(mx::floor(mx::divide(from, span)), span));
+  array folded = mx::minimum(extra, mx::subtract(span, extra));
+  return align_corners ? folded : mx::add(folded, border);
 }
 
-array clamped(const array& x, int size) { return mx::clip(x, number(0), number(size - 1)); }
+array clamped(const array& x, int size) { return mx::clip(x, number(0, x), number(size - 1, x)); }
 
 array padded(const array& x, int size, const std::string& padding, bool align_corners) {
   if (padding == "zeros") return x;
@@ -37,28 +39,30 @@ struct Tap {
 };
 
 Tap tap_at(const array& x, int size, const array& weight) {
-  array valid = mx::logical_and(mx::greater_equal(x, number(0)), mx::less_equal(x, number(size - 1)));
+  array valid = mx::logical_and(mx::greater_equal(x, number(0, x)), mx::less_equal(x, number(size - 1, x)));
   // Clamped once more as an integer: a coordinate that is not a number must not become an address.
   array index = mx::clip(mx::astype(clamped(x, size), mx::int32), array(0), array(size - 1));
   return {index, valid, weight};
 }
 
-array cubic_weight(const array& distance, bool inner) {
+// The polynomials of cubic convolution, in PyTorch's order of operations.
+array cubic_weight(const array& x, bool inner) {
   const double a = -0.75;
-  const array& x = distance;
-  array x2 = mx::square(x), x3 = mx::multiply(x2, x);
-  if (inner) return mx::add(mx::subtract(mx::multiply(x3, number(a + 2)), mx::multiply(x2, number(a + 3))), number(1));
-  array p = mx::subtract(mx::multiply(x3, number(a)), mx::multiply(x2, number(5 * a)));
-  return mx::subtract(mx::add(p, mx::multiply(x, number(8 * a))), number(4 * a));
+  auto c = [&](double v) { return number(v, x); };
+  if (inner) {
+    array p = mx::subtract(mx::multiply(c(a + 2), x), c(a + 3));
+    return mx::add(mx::multiply(mx::multiply(p, x), x), c(1));
+  }
+  array p = mx::add(mx::multiply(mx::subtract(mx::multiply(c(a), x), c(5 * a)), x), c(8 * a));
+  return mx::subtract(mx::multiply(p, x), c(4 * a));
 }
 
 // The taps along one axis at normalized coordinates.
 std::vector<Tap> taps_of(const array& coordinate, int size, const std::string& mode, const std::string& padding,
                          bool align_corners) {
-  array shifted = mx::add(coordinate, number(1));
-  array x = align_corners ? mx::multiply(mx::divide(shifted, number(2)), number(size - 1))
-                          : mx::divide(mx::subtract(mx::multiply(shifted, number(size)), number(1)), number(2));
-  const array one = number(1);
+  const array one = number(1, coordinate);
+  array x = mx::multiply(mx::add(coordinate, one), number((align_corners ? size - 1 : size) / 2.0, coordinate));
+  if (!align_corners) x = mx::subtract(x, number(0.5, x));
   if (mode == "nearest") {
     array at = mx::round(padded(x, size, padding, align_corners));
     return {tap_at(at, size, mx::ones_like(x))};
@@ -70,10 +74,10 @@ std::vector<Tap> taps_of(const array& coordinate, int size, const std::string& m
   // Cubic pads each sample rather than the coordinate.
   array base = mx::floor(x), part = mx::subtract(x, base), rest = mx::subtract(one, part);
   const array weights[] = {cubic_weight(mx::add(part, one), false), cubic_weight(part, true), cubic_weight(rest, true),
-                           cubic_weight(mx::add(rest, one), false)};
+                           cubic_weight(mx::subtract(number(2, part), part), false)};
   std::vector<Tap> taps;
   for (int k = 0; k < 4; ++k)
-    taps.push_back(tap_at(padded(mx::add(base, number(k - 1)), size, padding, align_corners), size, weights[k]));
+    taps.push_back(tap_at(padded(mx::add(base, number(k - 1, base)), size, padding, align_corners), size, weights[k]));
   return taps;
 }
 
@@ -88,7 +92,7 @@ array grid_sample(const array& x, const array& grid, const std::string& mode, co
   mx::Shape result{batch, channels};
   for (int i = 0; i < n; ++i) result.push_back(grid.shape(1 + i));
   const int places = volume(result, 2);
-  array flat = mx::reshape(mx::astype(grid, mx::float32), {batch, places, n});
+  array flat = mx::reshape(grid, {batch, places, n});
   array planes = mx::reshape(widen(x), {batch, channels, volume(x.shape(), 2)});
 
   std::vector<std::vector<Tap>> taps;

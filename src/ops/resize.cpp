@@ -85,6 +85,11 @@ double cubic_weight(double x, double a) {
   return x < 2 ? ((a * x - 5 * a) * x + 8 * a) * x - 4 * a : 0;
 }
 
+double lanczos_weight(double x) {
+  auto sinc = [](double v) { return v == 0 ? 1 : std::sin(M_PI * v) / (M_PI * v); };
+  return std::abs(x) < 3 ? sinc(x) * sinc(x / 3) : 0;
+}
+
 // For each output element `count` source positions (clamped to the input) and their weights.
 struct Taps {
   int count = 0;
@@ -92,11 +97,12 @@ struct Taps {
   std::vector<float> weight;
 };
 
-Taps interpolation(const Axis& a, const std::string& coordinates, bool cubic, double cubic_a, bool antialias,
-                   bool exclude_outside) {
+Taps interpolation(const Axis& a, const std::string& coordinates, const std::string& mode, double cubic_a,
+                   bool antialias, bool exclude_outside) {
+  const bool cubic = mode == "cubic", lanczos = mode == "lanczos";
   // A kernel is stretched to cover what one output element covers when it shrinks.
   const double squeeze = antialias ? std::min(a.scale, 1.0) : 1.0;
-  const int reach = static_cast<int>(-(std::floor(-(cubic ? 2 : 1) / squeeze) + 1));
+  const int reach = static_cast<int>(-(std::floor(-(lanczos ? 3 : cubic ? 2 : 1) / squeeze) + 1));
   Taps taps;
   taps.count = 2 + 2 * reach;
   for (int i = 0; i < a.out; ++i) {
@@ -105,7 +111,7 @@ Taps interpolation(const Axis& a, const std::string& coordinates, bool cubic, do
     double sum = 0;
     for (int k = 0; k < taps.count; ++k) {
       const double at = base - reach + k, distance = (at - x) * squeeze;
-      double w = cubic ? cubic_weight(distance, cubic_a) : linear_weight(distance);
+      double w = lanczos ? lanczos_weight(distance) : cubic ? cubic_weight(distance, cubic_a) : linear_weight(distance);
       if (exclude_outside && (at < 0 || at > a.in - 1)) w = 0;
       weights.push_back(w);
       sum += w;
@@ -195,7 +201,7 @@ array resize(const array& x, const Ints& axes, const Ints& size, const std::stri
       std::vector<int32_t> index = nearest_indices(a, coordinates, nearest);
       y = mx::take(y, array(index.data(), {a.out}, mx::int32), axis);
     } else {
-      y = apply(y, axis, a, interpolation(a, coordinates, mode == "cubic", cubic_a, antialias, exclude_outside));
+      y = apply(y, axis, a, interpolation(a, coordinates, mode, cubic_a, antialias, exclude_outside));
     }
     if (coordinates == "tf_crop_and_resize") {
       array flags = outside(a, coordinates, x.ndim() - static_cast<size_t>(axis));
@@ -216,7 +222,7 @@ void one_of(const InferContext& c, const char* what, std::initializer_list<const
 }
 
 Types infer_resize(InferContext& c) {
-  one_of(c, "mode", {"nearest", "linear", "cubic"});
+  one_of(c, "mode", {"nearest", "linear", "cubic", "lanczos"});
   one_of(c, "nearest", {"round_prefer_floor", "round_prefer_ceil", "floor", "ceil"});
   one_of(c, "coordinates",
          {"half_pixel", "align_corners", "asymmetric", "pytorch_half_pixel", "half_pixel_symmetric",

@@ -84,7 +84,7 @@ TEST(NeuralErrors, PoolsAndResize) {
   const std::map<std::string, std::string> frame{{"axes", "[2]"}, {"size", "[16]"}};
   EXPECT_EQ(refusal("resize", {"f32[1, 3, 8]"}, frame), "");
   EXPECT_NE(refusal("resize", {"f32[1, 3, 8]"}, with(frame, {{"size", "[4000000000]"}})), "");
-  EXPECT_NE(refusal("resize", {"f32[1, 3, 8]"}, with(frame, {{"mode", "\"lanczos\""}})), "");
+  EXPECT_NE(refusal("resize", {"f32[1, 3, 8]"}, with(frame, {{"mode", "\"spline\""}})), "");
   EXPECT_NE(refusal("resize", {"f32[1, 3, 8]"}, with(frame, {{"scales", "[0.0]"}})), "");
   EXPECT_NE(refusal("resize", {"f32[1, 3, 8]"}, with(frame, {{"axes", "[3]"}})), "");
 }

@@ -93,6 +93,17 @@ def resize():
                     x, grid = rand(1, 2, 3, 4, 5), torch.rand(1, 2, 3, 2, 3) * 4 - 2
                     y = F.grid_sample(x, grid, mode, padding, align)
                     f.add("grid_sample", [x, grid], y, mode=ours, padding=padding, align_corners=align)
+    # In half types PyTorch rounds the places and weights too.
+    for mode, ours in (("bilinear", "linear"), ("bicubic", "cubic")):
+        for dtype in (torch.float16, torch.bfloat16):
+            for align, padding in ((True, "reflection"), (False, "zeros")):
+                x, grid = rand(2, 3, 5, 5).to(dtype), (torch.rand(2, 5, 5, 2) * 2.4 - 1.2).to(dtype)
+                y = F.grid_sample(x, grid, mode, padding, align)
+                f.add("grid_sample", [x, grid], y, mode=ours, padding=padding, align_corners=align)
+    for size in ([9, 4], [3, 11], [2, 3]):
+        x = rand(1, 2, 5, 6)
+        y = torch.ops.aten._upsample_lanczos2d_aa.vec(x, size, False, None)
+        f.add("resize", [x], y, axes=[2, 3], size=size, mode="lanczos", antialias=True, exclude_outside=True)
     return f
 
 

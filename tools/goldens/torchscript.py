@@ -108,6 +108,23 @@ class Writes(nn.Module):
         return y
 
 
+class Compared(nn.Module):
+    """Lists that are equal item by item, known and symbolic."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        shape = x.shape
+        y = x
+        if shape == [3, 4]:
+            y = y + 1
+        if shape != [3, 4]:
+            y = y * 100
+        if [shape[0], 4] == [3, 4] and ["a", "b"] != ["a", "c"]:
+            y = y * 2
+        if [int(x.sum()), 1] == [0, 1]:
+            y = y - 7
+        return y
+
+
 def plain(t):
     return {"dtype": str(t.dtype).replace("torch.", ""), "shape": list(t.shape), "data": t.flatten().tolist()}
 
@@ -139,6 +156,7 @@ def main(folder):
     write(folder, "branching", torch.jit.script(Branching()), [[torch.tensor([1.5, 2.0])], [torch.tensor([-3.5, 2.0])], [torch.tensor([0.1, 0.2])]])
     write(folder, "stateful", torch.jit.script(Stateful().eval()), [[torch.randn(2, 3)] for _ in range(4)])
     write(folder, "writes", torch.jit.script(Writes()), [[torch.randn(3, 4)]])
+    write(folder, "compared", torch.jit.script(Compared()), [[torch.full((3, 4), 0.5)], [torch.zeros(3, 4)]])
     write(folder, "frozen", torch.jit.freeze(torch.jit.script(net)), [[image]])
 
 

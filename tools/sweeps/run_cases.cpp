@@ -1,9 +1,10 @@
-// Imports and runs many small .pt2 files in one process and compares them with recorded results.
+// Imports and runs many small .pt2 and TorchScript files in one process and compares them with recorded results.
 //
 //   run_cases CASES.jsonl BLOB > RESULTS.jsonl
 //
 // A case is {"id", "file", "inputs": {name: [dtype, shape, offset]}, "outputs": {...}, "random": bool}; tensors lie
-// row-major in BLOB. With "random" only dtypes and shapes are compared. Results are {"id", "status", "reason",
+// row-major in BLOB. With "random" only dtypes and shapes are compared; "scale"
+// is one that the output's scale is never taken to be below. Results are {"id", "status", "reason",
 // "error"}, where the error is relative to the output's scale.
 #include <fstream>
 #include <iostream>
@@ -29,6 +30,17 @@ Tensor tensor_of(const Json& spec, const MappedFile& blob) {
   return Tensor::of_bytes(*dtype, t.shape, blob.bytes().subspan(spec.at(2).get<size_t>(), t.nbytes()));
 }
 
+frontends::Imported import_case(const Json& spec) {
+  const auto path = spec.at("file").get<std::string>();
+  frontends::ImportOptions options;
+  if (!path.ends_with("pt2"))  // scripts do not say the shapes of their inputs
+    for (const auto& [name, input] : spec.at("inputs").items()) {
+      options.inputs[name].dtype = parse_dtype(input.at(0).get<std::string>());
+      options.inputs[name].shape = ir::dims(input.at(1).get<std::vector<int64_t>>());
+    }
+  return frontends::import_model(path, options);
+}
+
 std::string unsupported_text(const ir::Module& module) {
   std::string out;
   ir::for_each_node(module.main(), [&](const ir::Node& node, const ir::Graph&) {
@@ -38,7 +50,7 @@ std::string unsupported_text(const ir::Module& module) {
 }
 
 Json run_case(const Json& spec, const MappedFile& blob) {
-  frontends::Imported model = frontends::import_pt2(spec.at("file").get<std::string>());
+  frontends::Imported model = import_case(spec);
   std::string missing = unsupported_text(model.module);
   if (!missing.empty()) {
     std::string why;
@@ -61,7 +73,8 @@ Json run_case(const Json& spec, const MappedFile& blob) {
       continue;
     }
     // In float32 1e-5 of the scale; every type has its figure in parity/tolerance.h.
-    auto c = parity::compare(name, computed, reference, {parity::scaled_tolerance(reference.dtype, false), 0, 0});
+    const double tolerance = parity::scaled_tolerance(reference.dtype, false);
+    auto c = parity::compare(name, computed, reference, {tolerance, tolerance * spec.value("scale", 0.0), 0});
     if (!c.passed) return {{"status", "failed"}, {"reason", name + ": " + c.reason}, {"error", c.scaled_error()}};
     worst = std::max(worst, c.scaled_error());
   }
@@ -82,7 +95,7 @@ int main(int argc, char** argv) {
     Json result;
     try {
       result = run_case(spec, *blob);
-      if (argc > 3) std::cerr << ir::print(frontends::import_pt2(spec.at("file").get<std::string>()).module.main());
+      if (argc > 3) std::cerr << ir::print(import_case(spec).module.main());
     } catch (const std::exception& e) {
       result = {{"status", "error"}, {"reason", e.what()}};
     }

@@ -108,8 +108,9 @@ Values dropout(Context& c) {
 Values native_dropout(Context& c) {
   ir::Value* x = c.tensor("input");
   if (c.is_none("train") || c.flag("train")) c.unsupported("dropout in training mode gives a random mask");
-  ir::Value* ones =
-      c.op("full", {c.scalar(c.expected(1) ? c.expected(1)->dtype : DType::boolean, 1)}, {{"shape", x->shape()}});
+  // PyTorch's short cut for no elements gives a mask in the input's type.
+  const DType mask = ir::product(x->shape()).is(0) ? x->dtype() : DType::boolean;
+  ir::Value* ones = c.op("full", {c.scalar(c.expected(1) ? c.expected(1)->dtype : mask, 1)}, {{"shape", x->shape()}});
   return {c.ref("input"), c.result(ones)};
 }
 

@@ -266,8 +266,12 @@ Values embedding_bag(Context& c) {
   Values out = {c.result(y)};
   if (c.schema.returns.size() == 1) return out;
   if (mode == 0) sizes = zeros;  // sums need no sizes, PyTorch does not count them
-  // The other results serve the backward pass; PyTorch leaves some of them empty.
-  auto is_empty = [&](size_t i) { return c.expected(i) && ir::product(*c.expected(i)->shape).is(0); };
+  // The other results serve the backward pass; PyTorch leaves some of them empty: the bags where its quick way of
+  // summing does not need them.
+  const bool is_quick = mode == 0 && c.real("padding_idx") < 0 && weight->dtype() != DType::f64;
+  auto is_empty = [&](size_t i) {
+    return c.expected(i) ? ir::product(*c.expected(i)->shape).is(0) : i == 1 && is_quick;
+  };
   Value nothing = c.result(c.b.constant(Tensor::zeros(DType::i64, {0})));
   out.push_back(is_empty(1) ? nothing : c.result(bag));
   out.push_back(is_empty(2) ? nothing : c.result(sizes));

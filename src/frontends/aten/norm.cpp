@@ -60,9 +60,10 @@ Values batch_norm(Context& c) {
   return {c.result(batch_norm_op(c, x, s.mean, s.variance))};
 }
 
-// The statistics that only training has: empty, in the type that the source states.
+// The statistics that only training has: empty, in the type of the parameters.
 Value empty(Context& c, size_t i) {
-  return c.result(c.b.constant(Tensor::zeros(c.expected(i) ? c.expected(i)->dtype : DType::f32, {0})));
+  const DType dtype = c.expected(i) ? c.expected(i)->dtype : c.tensor(c.has("weight") ? "weight" : "input")->dtype();
+  return c.result(c.b.constant(Tensor::zeros(dtype, {0})));
 }
 
 Values native_batch_norm_eval(Context& c) {

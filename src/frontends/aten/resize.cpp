@@ -131,6 +131,7 @@ Rows resize_rows() {
       {"upsample_bicubic2d", upsample(2, {"cubic"})},
       {"_upsample_bilinear2d_aa", upsample(2, {"linear", false, true})},
       {"_upsample_bicubic2d_aa", upsample(2, {"cubic", false, true})},
+      {"_upsample_lanczos2d_aa", upsample(2, {"lanczos", false, true})},
       {"grid_sampler", grid_sampler},
       {"grid_sampler_2d", grid_sampler},
       {"grid_sampler_3d", grid_sampler},

@@ -12,6 +12,8 @@ namespace {
 
 using ir::Dim;
 
+constexpr int kMaxNesting = 50;  // of lists that are compared
+
 // bool counts as an integer.
 std::optional<Dim> as_int(const Value& v) {
   if (auto* n = v.get<Dim>()) return *n;
@@ -109,7 +111,32 @@ std::optional<Value> power(Evaluator& e, const Value& a, const Value& b) {
   return at_run_time(e, "power", a, b, DType::f32);
 }
 
+// Lists and tuples are equal where all of their items are; items that only the run knows are compared by it.
+std::optional<Value> equal_items(Evaluator& e, const Values& a, const Values& b, int depth) {
+  if (a.size() != b.size()) return Value(false);
+  require<UsageError>(depth < kMaxNesting, "lists are nested too deep");
+  ir::Value* all = nullptr;
+  for (size_t i = 0; i < a.size(); ++i) {
+    const Values *x = items_of(a[i]), *y = items_of(b[i]);
+    auto same = x && y ? equal_items(e, *x, *y, depth + 1) : call_number_builtin(e, "aten::eq", {a[i], b[i]});
+    if (!same) return std::nullopt;
+    if (auto known = e.known_truth(*same)) {
+      if (!*known) return Value(false);
+      continue;
+    }
+    ir::Value* one = e.run_truth(*same);
+    all = all ? e.session().builder.op("logical_and", {all, one}) : one;
+  }
+  return all ? Value(aten::RunNumber{all}) : Value(true);
+}
+
 std::optional<Value> compare(Evaluator& e, const std::string& op, const Value& a, const Value& b) {
+  if (const Values* x = items_of(a), *y = items_of(b); x && y && (op == "eq" || op == "ne")) {
+    auto same = equal_items(e, *x, *y, 0);
+    if (!same || op == "eq") return same;
+    if (auto known = e.known_truth(*same)) return Value(!*known);
+    return Value(aten::RunNumber{e.session().builder.op("logical_not", {e.run_truth(*same)})});
+  }
   if (!a.is_number() || !b.is_number()) {
     const bool same = identical(a, b) || same_constant(a, b);
     if (op == "eq") return Value(same);

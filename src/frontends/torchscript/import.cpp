@@ -178,7 +178,8 @@ class Import {
   ir::Value* output_value(const Value& value) {
     if (auto* t = value.get<aten::TensorRef>()) return t->read();
     if (auto* n = value.get<ir::Dim>()) return builder_.dim(*n);
-    if (auto* run = value.get<aten::RunNumber>()) return run->value;
+    if (auto* run = value.get<aten::RunNumber>())  // Python's floats are doubles
+      return builder_.cast(run->value, is_float(run->value->dtype()) ? DType::f64 : run->value->dtype());
     if (auto* b = value.get<bool>()) return builder_.scalar(DType::boolean, *b);
     if (auto* d = value.get<double>()) return builder_.scalar(DType::f64, *d);
     raise<UsageError>("an output of type {} is not supported", describe(value));

@@ -40,14 +40,21 @@ def _cubic_weight(x, a):
     return np.where(x <= 1, near, np.where(x < 2, far, 0))
 
 
+def _lanczos_weight(x):
+    return np.where(np.abs(x) < 3, np.sinc(x) * np.sinc(x / 3), 0)
+
+
 # The (in, out) matrix of shares.
-def _shares(size, out, scale, given, coordinates, roi, cubic, cubic_a, antialias, exclude_outside):
+def _shares(size, out, scale, given, coordinates, roi, mode, cubic_a, antialias, exclude_outside):
     squeeze = _min(scale, 1.0) if antialias else 1.0
-    reach = int(-(math.floor(-(2 if cubic else 1) / squeeze) + 1))
+    reach = int(-(math.floor(-{"lanczos": 3, "cubic": 2}.get(mode, 1) / squeeze) + 1))
     x = _source(np.float32, size, out, scale, given, coordinates, roi).astype(np.float64)
     at = np.floor(x)[:, None] - reach + np.arange(2 + 2 * reach)
     distance = (at - x[:, None]) * squeeze
-    weight = _cubic_weight(distance, cubic_a) if cubic else np.maximum(0, 1 - np.abs(distance))
+    if mode == "lanczos":
+        weight = _lanczos_weight(distance)
+    else:
+        weight = _cubic_weight(distance, cubic_a) if mode == "cubic" else np.maximum(0, 1 - np.abs(distance))
     if exclude_outside:
         weight = np.where((at < 0) | (at > size - 1), 0, weight)
     if antialias or exclude_outside:
@@ -74,7 +81,7 @@ def resize(x, axes, size, mode="nearest", coordinates="half_pixel", scales=(), n
         if mode == "nearest":
             y = mx.take(y, mx.array(_nearest_places(n, out, scale, given, coordinates, ends, nearest)), axis=axis)
         else:
-            shares = _shares(n, out, scale, given, coordinates, ends, mode == "cubic", cubic_a, antialias, exclude_outside)
+            shares = _shares(n, out, scale, given, coordinates, ends, mode, cubic_a, antialias, exclude_outside)
             y = mx.moveaxis(mx.moveaxis(y, axis, -1) @ shares.astype(y.dtype), -1, axis)
         if coordinates == "tf_crop_and_resize":
             at = _source(np.float64, n, out, scale, given, coordinates, ends)
@@ -85,15 +92,20 @@ def resize(x, axes, size, mode="nearest", coordinates="half_pixel", scales=(), n
     return y.astype(x.dtype)
 
 
+# Coordinates and weights stay in the grid's own type, rounding included.
+def _number(like, value):
+    return mx.array(value, like.dtype)
+
+
 # Folds coordinates back and forth between the edges.
 def _reflected(x, size, align_corners):
-    low, span = (0.0, size - 1.0) if align_corners else (-0.5, float(size))
-    if span <= 0:
+    low, both_ways = (0.0, 2.0 * (size - 1)) if align_corners else (-0.5, 2.0 * size)
+    if both_ways <= 0:
         return mx.zeros_like(x)
-    distance = mx.abs(x - low)
-    flips = mx.floor(distance / span)
-    extra = distance - flips * span
-    return mx.where(mx.remainder(flips, _like(flips, 2)) > 0.5, span - extra, extra) + low
+    span, border = _number(x, both_ways), _number(x, low)
+    distance = mx.abs(x - border)
+    extra = distance - mx.floor(distance / span) * span
+    return mx.minimum(extra, span - extra) + border
 
 
 def _padded(x, size, padding, align_corners):
@@ -104,7 +116,9 @@ def _padded(x, size, padding, align_corners):
 
 # (coordinate, weight) pairs along one axis at normalized coordinates.
 def _grid_taps(at, size, mode, padding, align_corners):
-    x = (at + 1) / 2 * (size - 1) if align_corners else ((at + 1) * size - 1) / 2
+    x = (at + 1) * _number(at, (size - 1 if align_corners else size) / 2)
+    if not align_corners:
+        x = x - _number(x, 0.5)
     if mode == "nearest":
         return [(mx.round(_padded(x, size, padding, align_corners)), mx.ones_like(x))]
     if mode == "linear":
@@ -115,10 +129,10 @@ def _grid_taps(at, size, mode, padding, align_corners):
     part = x - base
 
     def near(d):
-        return (a + 2) * d * mx.square(d) - (a + 3) * mx.square(d) + 1
+        return (_number(d, a + 2) * d - _number(d, a + 3)) * d * d + 1
 
     def far(d):
-        return a * d * mx.square(d) - 5 * a * mx.square(d) + 8 * a * d - 4 * a
+        return ((_number(d, a) * d - _number(d, 5 * a)) * d + _number(d, 8 * a)) * d - _number(d, 4 * a)
 
     weights = [far(part + 1), near(part), near(1 - part), far(2 - part)]
     return [(_padded(base + k - 1, size, padding, align_corners), w) for k, w in enumerate(weights)]
@@ -127,7 +141,7 @@ def _grid_taps(at, size, mode, padding, align_corners):
 def grid_sample(x, grid, mode="linear", padding="zeros", align_corners=False):
     n, batch, channels = x.ndim - 2, x.shape[0], x.shape[1]
     result = [batch, channels, *grid.shape[1:-1]]
-    flat = grid.astype(mx.float32).reshape([batch, -1, n])
+    flat = grid.reshape([batch, -1, n])
     planes = _widen(x).reshape([batch, channels, -1])
     # Coordinates come innermost axis first.
     combined = [(mx.zeros(flat.shape[:2], mx.int32), mx.ones(flat.shape[:2]))]
