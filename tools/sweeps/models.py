@@ -28,7 +28,8 @@ ROOT = os.path.normpath(os.path.join(HERE, "..", ".."))
 sys.path.insert(0, HERE)
 GOALS = {("torchvision", "pt2"): 0.97, ("torchvision", "onnx"): 0.97, ("torchvision", "torchscript"): 0.95,
          ("timm", "pt2"): 0.95, ("transformers", "pt2"): 0.90}
-LOCAL_OPTIONS = ("--godwit", "--results", "--summary", "--cache", "--keep")
+LOCAL_OPTIONS = ("--godwit", "--results", "--summary", "--cache", "--keep", "--again")  # and their values
+SWITCHES = ("--failed", "--summarize")
 MEMORY = 12 << 30  # bytes that building and exporting a model may take
 WAITING = 8  # a process that waits this many times its limit hangs
 NO_STATEMENT = ("skipped", "export_failed", "export_time_limit")  # not counted: there was no file to convert
@@ -149,6 +150,8 @@ def run_model(options, name):
         if "status" not in prepared:
             result["file_bytes"] = os.path.getsize(prepared["model"])
             result |= judge(options.godwit, prepared["model"], folder, options.limit)
+            if "reason" in result:
+                result["reason"] = result["reason"].replace(folder + os.sep, "")
         return result
     finally:
         shutil.rmtree(os.path.join(folder, "package"), ignore_errors=True)
@@ -174,13 +177,16 @@ def versions():
     return found
 
 
-def summarize(options, results):
+def summarize(options, results, selected):
     counted = [r for r in results if r["status"] not in NO_STATEMENT]
     passed = [r for r in counted if r["status"] == "passed"]
     worst = max(passed, key=lambda r: r["max_error"], default=None)
     rate = len(passed) / len(counted) if counted else 0.0
+    part = " (fixed slice)" if options.slice else ""
+    if len(results) < selected:
+        part += f" (the first {len(results)} of {selected})"
     return {
-        "title": f"{options.source} through {options.route}" + (" (fixed slice)" if options.slice else ""),
+        "title": f"{options.source} through {options.route}{part}",
         "date": datetime.date.today().isoformat(),
         "command": "python3 tools/sweeps/models.py " + " ".join(options.command),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores", "versions": versions(), "total": len(results),
@@ -204,10 +210,10 @@ def select(options, names):
 
 
 def recorded(arguments):
-    """The command line without what is a matter of the machine: where things lie."""
+    """The command line without where things lie and what was run anew."""
     kept, skip = [], False
     for argument in arguments:
-        if not skip and argument not in LOCAL_OPTIONS:
+        if not skip and argument not in LOCAL_OPTIONS + SWITCHES:
             kept.append(argument)
         skip = not skip and argument in LOCAL_OPTIONS
     return kept
@@ -227,6 +233,7 @@ def parse(argv):
     parser.add_argument("--first", type=int, help="only so many")
     parser.add_argument("--again", default="", help="run these anew, comma separated")
     parser.add_argument("--failed", action="store_true", help="run anew what did not pass")
+    parser.add_argument("--summarize", action="store_true", help="run nothing: only the summary of the results so far")
     parser.add_argument("--limit", type=float, default=300, help="seconds for each godwit command")
     parser.add_argument("--export-limit", type=float, default=120, help="seconds of processor time to build and export a model")
     options = parser.parse_args(argv)
@@ -238,7 +245,8 @@ def main(argv=None):
     options = parse(argv)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     import zoo
-    zoo.warm_up(options.source)
+    if not options.summarize:
+        zoo.warm_up(options.source)
     os.makedirs(options.results, exist_ok=True)
     kind = f"{options.source}-{options.route}" + ("-slice" if options.slice else "")
     path = os.path.join(options.results, kind + ".jsonl")
@@ -247,7 +255,7 @@ def main(argv=None):
     names = select(options, zoo.SOURCES[options.source][0]() if not (options.slice or options.only) else [])
     for number, name in enumerate(names, 1):
         old = done.get(name)
-        if old and name not in again and not (options.failed and old["status"] != "passed"):
+        if options.summarize or old and name not in again and not (options.failed and old["status"] != "passed"):
             continue
         result = run_model(options, name)
         done[name] = result
@@ -256,7 +264,7 @@ def main(argv=None):
         error = f" {result['max_error']:.2e}" if "max_error" in result else ""
         print(f"[{number}/{len(names)}] {name}: {result['status']}{error} {result.get('reason', '')[:200]}", flush=True)
     chosen = [done[name] for name in names if name in done]
-    summary = summarize(options, chosen)
+    summary = summarize(options, chosen, len(names))
     with open(options.summary or os.path.join(options.results, kind + ".json"), "w") as file:
         json.dump(summary, file, indent=1)
         file.write("\n")
