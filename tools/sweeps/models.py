@@ -31,6 +31,7 @@ GOALS = {("torchvision", "pt2"): 0.97, ("torchvision", "onnx"): 0.97, ("torchvis
 LOCAL_OPTIONS = ("--godwit", "--results", "--summary", "--cache", "--keep", "--again")  # and their values
 SWITCHES = ("--failed", "--summarize")
 MEMORY = 12 << 30  # bytes that building and exporting a model may take
+EXPORT_LIMIT = {"transformers": 60}  # seconds: what the goal for them says
 WAITING = 8  # a process that waits this many times its limit hangs
 NO_STATEMENT = ("skipped", "export_failed", "export_time_limit")  # not counted: there was no file to convert
 
@@ -235,8 +236,10 @@ def parse(argv):
     parser.add_argument("--failed", action="store_true", help="run anew what did not pass")
     parser.add_argument("--summarize", action="store_true", help="run nothing: only the summary of the results so far")
     parser.add_argument("--limit", type=float, default=300, help="seconds for each godwit command")
-    parser.add_argument("--export-limit", type=float, default=120, help="seconds of processor time to build and export a model")
+    parser.add_argument("--export-limit", type=float,
+                        help="seconds of processor time to build and export a model; default 60 for transformers, else 300")
     options = parser.parse_args(argv)
+    options.export_limit = options.export_limit or EXPORT_LIMIT.get(options.source, 300)
     options.command = recorded(sys.argv[1:] if argv is None else argv)
     return options
 
