@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import zipfile
 
 ROOT = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 for folder in ("scripts", "tools/reference", "tools/sweeps", "tools/demo"):
@@ -52,6 +53,21 @@ class Names(unittest.TestCase):
         ]
         for value, expected in cases:
             self.assertEqual(list(named_leaves(value)), expected)
+
+
+class Structures(unittest.TestCase):
+    def test_only_modules_of_transformers_are_imported(self):
+        import structures
+        from unittest import mock
+        spec = json.dumps({"out_spec": json.dumps([1, {"type": "transformers.modeling_outputs.BaseModelOutput"}]),
+                           "in_spec": json.dumps([1, {"type": "os.path.evil"}, {"type": "transformersx.a.B"}])})
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "model.pt2")
+            with zipfile.ZipFile(path, "w") as archive:
+                archive.writestr("model/models/model.json", spec)
+            with mock.patch("importlib.import_module", side_effect=ImportError) as imported:
+                structures.import_known(path)
+        imported.assert_called_once_with("transformers.modeling_outputs")
 
 
 @unittest.skipIf(np is None, "NumPy is not installed")
@@ -158,12 +174,14 @@ class Coverage(unittest.TestCase):
     def test_only_models_with_a_file_count(self):
         import models
         options = models.parse(["--source", "timm", "--route", "pt2"])
-        self.assertEqual(models.recorded(["--godwit", "x", "--slice", "--cache", "y"]), ["--slice"])
+        self.assertEqual(models.recorded(["--godwit", "x", "--slice", "--failed", "--again", "y"]), ["--slice"])
         rows = [{"name": "a", "status": "passed", "max_error": 1e-6}, {"name": "b", "status": "skipped"},
                 {"name": "c", "status": "validate_failed", "reason": "off"}]
-        summary = models.summarize(options, rows)
+        summary = models.summarize(options, rows, 3)
         self.assertEqual((summary["counted"], summary["passed"], summary["rate"]), (2, 1, 0.5))
         self.assertEqual([f["name"] for f in summary["failures"]], ["b", "c"])
+        self.assertEqual(summary["title"], "timm through pt2")
+        self.assertEqual(models.summarize(options, rows, 9)["title"], "timm through pt2 (the first 3 of 9)")
 
 
 @unittest.skipIf(np is None, "NumPy is not installed")

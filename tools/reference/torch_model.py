@@ -3,6 +3,7 @@ import numpy as np
 import torch
 
 import names
+import structures
 import tensors
 
 TORCH_BITS = {"BF16": torch.bfloat16, "F8_E4M3": torch.float8_e4m3fn, "F8_E5M2": torch.float8_e5m2}
@@ -104,6 +105,7 @@ def as_type(value, kind):
 
 class ExportedModel(TorchModel):
     def reset(self):
+        structures.import_known(self.path)
         self.program = torch.export.load(self.path)
         self.module = self.program.module()
         self.user_inputs = list(self.program.graph_signature.user_inputs)
