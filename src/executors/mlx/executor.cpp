@@ -84,7 +84,7 @@ mx::array initial_state(const ir::State& state, const ir::Dim::Env& env) {
 
 }  // namespace
 
-std::map<std::string, HostValue> MlxExecutor::run(const std::map<std::string, HostValue>& inputs) {
+HostValues MlxExecutor::run(const HostValues& inputs) {
   std::vector<Datum> arguments;
   for (const ir::Value* input : graph_->inputs) {
     auto given = inputs.find(input->name);
@@ -265,7 +265,8 @@ std::vector<Datum> MlxExecutor::run_check(const ir::Node& node, Frame& frame) {
   return {};
 }
 
-std::optional<std::vector<Tensor>> evaluate(const ir::Node& node, const std::vector<Tensor>& inputs) {
+std::optional<std::vector<Tensor>> evaluate(const ir::Node& node, const std::vector<Tensor>& inputs,
+                                            const ir::Dim::Env& env) {
   const ops::Op* op = ops::find(node.op);
   if (!op || !op->is_pure || !node.regions.empty()) return std::nullopt;
   try {
@@ -274,7 +275,7 @@ std::optional<std::vector<Tensor>> evaluate(const ir::Node& node, const std::vec
     std::vector<const Datum*> operands;
     size_t next = 0;
     for (const ir::Value* v : node.inputs) operands.push_back(v ? &data.at(next++) : nullptr);
-    std::vector<Datum> results = op->eval(*op, {node, operands, {}});
+    std::vector<Datum> results = op->eval(*op, {node, operands, env});
     std::vector<Tensor> out;
     for (size_t i = 0; i < node.outputs.size(); ++i) {
       if (!std::holds_alternative<mx::array>(results.at(i))) return std::nullopt;

@@ -11,31 +11,24 @@
 #include <string>
 #include <vector>
 
+#include "executors/executor.h"
 #include "ir/graph.h"
 #include "ops/op.h"
 
 namespace godwit::executors {
 
-// Host tensors in and out; sequences are lists (ONNX), a plain tensor is a list of one.
-struct HostValue {
-  std::vector<Tensor> items;
-  bool is_sequence = false;
-};
-
 mlx::core::array to_mlx(const Tensor& tensor);               // copies; sub-byte and float8 types as bytes
 Tensor to_host(const mlx::core::array& array, DType dtype);  // evaluates; dtype is the IR's
 
-class MlxExecutor {
+class MlxExecutor : public Executor {
  public:
   // Uploads the weights that the graph uses. The module must outlive the executor.
   // Throws UsageError where the module has no such graph, FileError where a weight is missing.
   MlxExecutor(const ir::Module& module, const std::string& graph = "main");
-  ~MlxExecutor();
+  ~MlxExecutor() override;
 
-  // Named inputs to named outputs. State carries over from call to call until reset().
-  // Throws UsageError naming input, expected and given shape; an absent input is an error.
-  std::map<std::string, HostValue> run(const std::map<std::string, HostValue>& inputs);
-  void reset();
+  HostValues run(const HostValues& inputs) override;
+  void reset() override;
   // The state between calls, in the order of the graph's states; empty before the first call.
   const std::vector<mlx::core::array>& states() const { return states_; }
   void set_states(std::vector<mlx::core::array> states) { states_ = std::move(states); }
@@ -50,7 +43,7 @@ class MlxExecutor {
   // For traced calls (export), where conditions have no value: both branches run, and their results are selected.
   void select_branches(bool on) { selects_branches_ = on; }
 
-  const ir::Graph& graph() const { return *graph_; }
+  const ir::Graph& graph() const override { return *graph_; }
 
  private:
   struct Frame;
@@ -74,6 +67,7 @@ class MlxExecutor {
 };
 
 // Runs one node on constant operands: constant folding. Null when it cannot be run on its own.
-std::optional<std::vector<Tensor>> evaluate(const ir::Node& node, const std::vector<Tensor>& inputs);
+std::optional<std::vector<Tensor>> evaluate(const ir::Node& node, const std::vector<Tensor>& inputs,
+                                            const ir::Dim::Env& env = {});
 
 }  // namespace godwit::executors

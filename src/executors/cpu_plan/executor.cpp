@@ -1,0 +1,177 @@
+#include "executors/cpu_plan/executor.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <set>
+
+#include "base/error.h"
+
+namespace godwit::executors {
+namespace {
+
+constexpr size_t plans_kept = 8;
+
+struct Free {
+  void operator()(std::byte* p) const { std::free(p); }
+};
+
+ir::Dim::Env bind(const ir::Graph& graph, const std::vector<const Tensor*>& inputs) {
+  ir::Dim::Env env;
+  auto each = [&](auto visit) {
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      const ir::Value& port = *graph.inputs[i];
+      require<UsageError>(inputs[i]->shape.size() == port.shape().size() && inputs[i]->dtype == port.dtype(),
+                          "input {} expects {}, given {}", port.name, ir::str(port.type), describe(*inputs[i]));
+      for (size_t axis = 0; axis < port.shape().size(); ++axis) visit(*inputs[i], port, axis);
+    }
+  };
+  each([&](const Tensor& given, const ir::Value& port, size_t axis) {
+    if (auto symbol = port.shape()[axis].as_symbol()) {
+      auto [bound, is_new] = env.emplace(*symbol, given.shape[axis]);
+      require<UsageError>(is_new || bound->second == given.shape[axis], "input {} expects {} with {} = {}, given {}",
+                          port.name, ir::str(port.type), *symbol, bound->second, describe(given));
+    }
+  });
+  each([&](const Tensor& given, const ir::Value& port, size_t axis) {
+    const std::optional<int64_t> size = port.shape()[axis].try_eval(env);
+    require<UsageError>(!size || *size == given.shape[axis], "input {} expects {}, given {}", port.name,
+                        ir::str(port.type), describe(given));
+  });
+  return env;
+}
+
+}  // namespace
+
+struct CpuExecutor::Ready {
+  std::vector<std::vector<int64_t>> shapes;
+  plan::Plan plan;
+  std::unique_ptr<std::byte, Free> arena;
+  std::vector<std::byte*> base;
+};
+
+CpuExecutor::CpuExecutor(const ir::Module& module, const std::string& graph) : module_(module) {
+  auto found = module.graphs.find(graph);
+  require<UsageError>(found != module.graphs.end(), "the package has no graph called {}", graph);
+  graph_ = &found->second;
+}
+
+CpuExecutor::~CpuExecutor() = default;
+
+void CpuExecutor::reset() {
+  states_.clear();
+  if (whole_) whole_->reset();
+}
+
+CpuExecutor::Ready& CpuExecutor::plan_for(const std::vector<const Tensor*>& inputs) {
+  auto fits = [&](const auto& ready) {
+    for (size_t i = 0; i < inputs.size(); ++i)
+      if (ready->shapes[i] != inputs[i]->shape) return false;
+    return true;
+  };
+  auto found = std::find_if(plans_.begin(), plans_.end(), fits);
+  if (found != plans_.end()) {
+    plans_.splice(plans_.begin(), plans_, found);
+    return *plans_.front();
+  }
+  auto ready = std::make_unique<Ready>();
+  for (const Tensor* t : inputs) ready->shapes.push_back(t->shape);
+  ThreadPool& pool = ThreadPool::shared();
+  ready->plan = plan::Lowering(module_, *graph_, bind(*graph_, inputs), weights_, pool.threads()).finish();
+  if (plans_.size() == plans_kept) plans_.pop_back();
+  const size_t bytes = std::max<size_t>((ready->plan.arena_bytes + 63) / 64 * 64, 64);
+  ready->arena.reset(static_cast<std::byte*>(std::aligned_alloc(64, bytes)));
+  require<UsageError>(ready->arena != nullptr, "{} bytes for intermediate results are not to be had", bytes);
+  for (const plan::Buffer& b : ready->plan.buffers) {
+    std::byte* at = nullptr;
+    if (b.kind == plan::Buffer::Kind::arena) at = ready->arena.get() + b.offset;
+    if (b.kind == plan::Buffer::Kind::constant) at = const_cast<std::byte*>(b.constant.data);
+    ready->base.push_back(at);
+  }
+  plans_.push_front(std::move(ready));
+  return *plans_.front();
+}
+
+void CpuExecutor::prepare_states(const plan::Plan& plan) {
+  for (size_t i = 0; i < plan.states.size(); ++i) {
+    const ir::State& state = graph_->states[i];
+    if (states_.size() <= i) {
+      Tensor fresh = Tensor::zeros(plan.states[i].dtype, plan.states[i].shape);
+      if (state.initial) {
+        const Tensor initial = state.initial->contiguous();
+        if (initial.nbytes() > 0) std::memcpy(fresh.mutable_data(), initial.data, initial.nbytes());
+      }
+      states_.push_back(std::move(fresh));
+    }
+    require<UsageError>(states_[i].shape == plan.states[i].shape,
+                        "state {} is {} from the calls before, these inputs need another shape", state.name,
+                        describe(states_[i]));
+  }
+}
+
+HostValues CpuExecutor::run(const HostValues& given) {
+  std::vector<const Tensor*> inputs;
+  bool sequences = false;
+  for (const ir::Value* input : graph_->inputs) {
+    auto found = given.find(input->name);
+    require<UsageError>(found != given.end(), "input {} ({}) is not given", input->name, ir::str(input->type));
+    sequences = sequences || input->type.sequence || found->second.items.size() != 1;
+    if (!sequences) inputs.push_back(&found->second.items[0]);
+  }
+  for (const auto& [name, value] : given) {
+    const bool known = std::any_of(graph_->inputs.begin(), graph_->inputs.end(),
+                                   [&, n = name](const ir::Value* v) { return v->name == n; });
+    require<UsageError>(known, "the graph has no input called {}", name);
+  }
+  for (const ir::Value* output : graph_->outputs) sequences = sequences || output->type.sequence;
+  Ready* ready = nullptr;
+  if (!whole_ && !sequences) {
+    try {
+      ready = &plan_for(inputs);
+    } catch (const plan::CannotPlan& cannot) {
+      reason_ = cannot.reason + (cannot.node ? " (" + ir::describe(*cannot.node) + ")" : "");
+    }
+  } else if (!whole_) {
+    reason_ = "sequences of tensors";
+  }
+  if (!ready) {
+    if (!whole_) whole_ = std::make_unique<MlxExecutor>(module_, graph_->name);
+    return whole_->run(given);
+  }
+  const plan::Plan& plan = ready->plan;
+  prepare_states(plan);
+  std::vector<Tensor> held;  // contiguous copies of strided inputs
+  held.reserve(inputs.size());
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    held.push_back(inputs[i]->contiguous());
+    ready->base[static_cast<size_t>(plan.input_buffers[i])] = const_cast<std::byte*>(held.back().data);
+  }
+  for (size_t i = 0; i < states_.size(); ++i)
+    ready->base[static_cast<size_t>(plan.state_buffers[i])] = states_[i].mutable_data();
+  HostValues out;
+  for (size_t i = 0; i < plan.outputs.size(); ++i) {
+    Tensor result = Tensor::zeros(plan.outputs[i].dtype, plan.outputs[i].shape);
+    ready->base[static_cast<size_t>(plan.output_buffers[i])] = result.mutable_data();
+    out[graph_->output_names[i]] = {{std::move(result)}, false};
+  }
+  ThreadPool& pool = ThreadPool::shared();
+  const ThreadPool::Client client(pool);
+  plan::run_block(plan.steps, {ready->base.data(), pool, profile_});
+  return out;
+}
+
+std::vector<std::string> CpuExecutor::fallbacks() const {
+  if (whole_) return {"the whole graph: " + reason_};
+  std::set<std::string> names;
+  for (const auto& ready : plans_)
+    for (const ir::Node* node : ready->plan.fallbacks) names.insert(ir::describe(*node));
+  return {names.begin(), names.end()};
+}
+
+size_t CpuExecutor::arena_bytes() const {
+  size_t bytes = 0;
+  for (const auto& ready : plans_) bytes += ready->plan.arena_bytes;
+  return bytes;
+}
+
+}  // namespace godwit::executors

@@ -1,0 +1,47 @@
+// The CPU executor: plans a graph once for every set of input shapes, then runs it as kernel calls on all cores.
+#pragma once
+
+#include <list>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "executors/cpu_plan/lowering.h"
+#include "executors/executor.h"
+#include "executors/mlx/executor.h"
+
+namespace godwit::executors {
+
+class CpuExecutor : public Executor {
+ public:
+  // The module must outlive the executor. Throws UsageError where it has no such graph.
+  explicit CpuExecutor(const ir::Module& module, const std::string& graph = "main");
+  ~CpuExecutor() override;
+
+  HostValues run(const HostValues& inputs) override;
+  void reset() override;
+  const ir::Graph& graph() const override { return *graph_; }
+
+  // What ran without a kernel of ours in the plans so far: "conv (node conv1)"; or why the whole graph ran through MLX.
+  std::vector<std::string> fallbacks() const;
+  // Records every node of the runs that follow; null stops that.
+  void record(Profile* profile) { profile_ = profile; }
+  size_t arena_bytes() const;
+
+ private:
+  struct Ready;  // a plan with memory of its own
+  Ready& plan_for(const std::vector<const Tensor*>& inputs);
+  void prepare_states(const plan::Plan& plan);
+
+  const ir::Module& module_;
+  const ir::Graph* graph_;
+  plan::WeightCache weights_;
+  std::list<std::unique_ptr<Ready>> plans_;  // most recently used first
+  std::vector<Tensor> states_;
+  std::unique_ptr<MlxExecutor> whole_;  // where the graph cannot be planned
+  std::string reason_;
+  Profile* profile_ = nullptr;
+};
+
+}  // namespace godwit::executors

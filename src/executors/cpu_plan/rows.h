@@ -1,0 +1,31 @@
+// Which ops have kernels: one row an op, one file a family. A row returns false where it has no kernel for this case
+// (a dtype, a mode); the node then runs through MLX.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "executors/cpu_plan/lowering.h"
+
+namespace godwit::executors::plan {
+
+struct Row {
+  std::string_view op;
+  bool (*lower)(Lowering&, const ir::Node&);
+};
+using Rows = std::vector<Row>;
+
+Rows movement_rows();  // views and copies
+Rows matmul_rows();    // matmul, linear
+Rows conv_rows();
+Rows pool_rows();
+Rows reduce_rows();     // sum, mean, max, ...
+Rows norm_rows();       // softmax, layer_norm, ...
+Rows recurrent_rows();  // lstm, gru
+Rows attention_rows();
+Rows index_rows();    // take, concat of indices ...
+Rows control_rows();  // if, loop
+
+const Row* find_row(std::string_view op);
+
+}  // namespace godwit::executors::plan

@@ -1,0 +1,33 @@
+// What both executors offer: a graph run over named host tensors.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/tensor.h"
+#include "executors/profile.h"
+#include "ir/graph.h"
+
+namespace godwit::executors {
+
+// Host tensors in and out; sequences are lists (ONNX), a plain tensor is a list of one.
+struct HostValue {
+  std::vector<Tensor> items;
+  bool is_sequence = false;
+};
+using HostValues = std::map<std::string, HostValue>;
+
+class Executor {
+ public:
+  virtual ~Executor() = default;
+
+  // Named inputs to named outputs. State carries over from call to call until reset().
+  // Throws UsageError naming input, expected and given shape; an absent input is an error.
+  virtual HostValues run(const HostValues& inputs) = 0;
+  virtual void reset() = 0;
+  virtual const ir::Graph& graph() const = 0;
+};
+
+}  // namespace godwit::executors

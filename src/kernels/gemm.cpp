@@ -1,0 +1,253 @@
+#include "kernels/gemm.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/gemm.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include "kernels/isa.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace godwit::kernels::HWY_NAMESPACE {
+namespace {
+
+namespace hn = hwy::HWY_NAMESPACE;
+using D = hn::ScalableTag<float>;
+using V = hn::Vec<D>;
+
+// The sums of a tile, a vector row of B and one element of A have to fit into the registers.
+#if HWY_TARGET == HWY_AVX2
+constexpr int max_rows = 6, max_vectors = 2;
+#else
+constexpr int max_rows = 8, max_vectors = 3;
+#endif
+
+// Few rows leave too few independent sums to hide the latency of a fused multiply-add: k is then split.
+template <int Rows>
+constexpr int splits = Rows == 1   ? 4
+                       : Rows <= 3 ? 2
+                                   : 1;
+
+// Rows x Vectors sums stay in registers over the whole of k.
+template <int Rows, int Vectors>
+void micro(const Tile& t, const float* b, int64_t column) {
+  constexpr int S = splits<Rows>;
+  const D d;
+  const size_t lanes = hn::Lanes(d);
+  V sum[S][Rows][Vectors];
+#pragma GCC unroll 16
+  for (int s = 0; s < S; ++s)
+#pragma GCC unroll 16
+    for (int r = 0; r < Rows; ++r)
+#pragma GCC unroll 4
+      for (int v = 0; v < Vectors; ++v) sum[s][r][v] = hn::Zero(d);
+  auto step = [&](const float* const* a, int64_t k, const float* row, int s) HWY_ATTR {
+    V x[Vectors];
+#pragma GCC unroll 4
+    for (int v = 0; v < Vectors; ++v) x[v] = hn::LoadU(d, row + static_cast<size_t>(v) * lanes);
+#pragma GCC unroll 16
+    for (int r = 0; r < Rows; ++r) {
+      const V w = hn::Set(d, a[r][k]);
+#pragma GCC unroll 4
+      for (int v = 0; v < Vectors; ++v) sum[s][r][v] = hn::MulAdd(w, x[v], sum[s][r][v]);
+    }
+  };
+  const auto width = static_cast<int64_t>(lanes * Vectors);
+  for (int64_t segment = 0; segment < t.segments; ++segment) {
+    const float* a[Rows];
+#pragma GCC unroll 16
+    for (int r = 0; r < Rows; ++r) a[r] = t.a[segment * t.rows + r];
+    int64_t k = 0;
+    for (; k + S <= t.segment; k += S) {
+#pragma GCC unroll 4
+      for (int s = 0; s < S; ++s) step(a, k + s, b + s * width, s);
+      b += S * width;
+    }
+    for (; k < t.segment; ++k, b += width) step(a, k, b, 0);
+  }
+#pragma GCC unroll 4
+  for (int s = 1; s < S; ++s)
+#pragma GCC unroll 16
+    for (int r = 0; r < Rows; ++r)
+#pragma GCC unroll 4
+      for (int v = 0; v < Vectors; ++v) sum[0][r][v] = hn::Add(sum[0][r][v], sum[s][r][v]);
+#pragma GCC unroll 4
+  for (int v = 0; v < Vectors; ++v) {
+    const int64_t at = column + v * static_cast<int64_t>(lanes), rest = t.n - at;
+    if (rest >= static_cast<int64_t>(lanes)) {
+      const V bias = t.bias && !t.accumulate ? hn::LoadU(d, t.bias + at) : hn::Zero(d);
+#pragma GCC unroll 16
+      for (int r = 0; r < Rows; ++r) {
+        float* c = t.c[r] + at;
+        hn::StoreU(hn::Add(sum[0][r][v], t.accumulate ? hn::LoadU(d, c) : bias), d, c);
+      }
+    } else if (rest > 0) {
+      const auto mask = hn::FirstN(d, static_cast<size_t>(rest));
+      const V bias = t.bias && !t.accumulate ? hn::MaskedLoad(mask, d, t.bias + at) : hn::Zero(d);
+#pragma GCC unroll 16
+      for (int r = 0; r < Rows; ++r) {
+        float* c = t.c[r] + at;
+        hn::BlendedStore(hn::Add(sum[0][r][v], t.accumulate ? hn::MaskedLoad(mask, d, c) : bias), mask, d, c);
+      }
+    }
+  }
+}
+
+using Micro = void (*)(const Tile&, const float*, int64_t);
+template <int Vectors, size_t... Row>
+Micro micro_for(int rows, std::index_sequence<Row...>) {
+  static constexpr Micro table[] = {micro<Row + 1, Vectors>...};
+  return table[rows - 1];
+}
+Micro micro_for(int rows, int64_t vectors) {
+  constexpr std::make_index_sequence<max_rows> all{};
+  if (vectors == 1) return micro_for<1>(rows, all);
+  if (vectors == 2) return micro_for<2>(rows, all);
+  return micro_for<max_vectors>(rows, all);
+}
+
+}  // namespace
+
+int64_t lanes() { return static_cast<int64_t>(hn::Lanes(D())); }
+
+// The columns' vectors are spread evenly over panels of at most max_vectors.
+struct Panels {
+  explicit Panels(int64_t n)
+      : width(lanes()),
+        vectors((n + width - 1) / width),
+        count((vectors + max_vectors - 1) / max_vectors),
+        small(count ? vectors / count : 0),
+        large(count ? vectors % count : 0) {}
+  int64_t width, vectors, count, small, large;  // the first `large` panels have one vector more
+  int64_t vectors_of(int64_t panel) const { return small + (panel < large); }
+  int64_t start(int64_t panel) const { return (panel * small + std::min(panel, large)) * width; }
+};
+
+int64_t count_panels(int64_t n) { return Panels(n).count; }
+int64_t start_of_panel(int64_t n, int64_t panel) { return std::min(n, Panels(n).start(panel)); }
+
+void run_tile(const Tile& t, int64_t first, int64_t last) {
+  const Panels panels(t.n);
+  for (int64_t p = first; p < last; ++p) {
+    const int64_t vectors = panels.vectors_of(p), start = panels.start(p);
+    const float* b = t.b + start * t.k + t.k0 * vectors * panels.width;
+    micro_for(t.rows, vectors)(t, b, start);
+  }
+}
+
+void pack_panel(const float* b, int64_t row_stride, int64_t column_stride, int64_t k, int64_t n, int64_t panel,
+                float* packed) {
+  const Panels panels(n);
+  const int64_t start = panels.start(panel), width = panels.vectors_of(panel) * panels.width;
+  const int64_t here = std::min(width, n - start);
+  float* out = packed + start * k;
+  for (int64_t row = 0; row < k; ++row, out += width) {
+    const float* from = b + row * row_stride + start * column_stride;
+    if (column_stride == 1) {
+      std::memcpy(out, from, static_cast<size_t>(here) * 4);
+    } else {
+      for (int64_t c = 0; c < here; ++c) out[c] = from[c * column_stride];
+    }
+    std::fill(out + here, out + width, 0.0f);
+  }
+}
+
+GemmFunctions gemm_functions() { return {lanes(), max_rows, count_panels, start_of_panel, run_tile, pack_panel}; }
+
+}  // namespace godwit::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace godwit::kernels {
+
+HWY_EXPORT(gemm_functions);
+
+namespace {
+
+GemmFunctions functions() {
+  choose_isa();
+  return HWY_DYNAMIC_DISPATCH(gemm_functions)();
+}
+
+}  // namespace
+
+int64_t panel_count(int64_t n) { return functions().panel_count(n); }
+int64_t panel_start(int64_t n, int64_t panel) { return functions().panel_start(n, panel); }
+
+int64_t packed_size(int64_t k, int64_t n) {
+  const int64_t width = functions().lanes;
+  return k * ((n + width - 1) / width * width);
+}
+
+TileKernel tile_kernel() { return functions().tile; }
+int tile_rows() { return functions().rows; }
+
+void pack(const float* b, int64_t row_stride, int64_t column_stride, int64_t k, int64_t n, float* packed,
+          ThreadPool* pool) {
+  const auto one = functions().pack_panel;
+  auto part = [&](int64_t first, int64_t last) {
+    for (int64_t p = first; p < last; ++p) one(b, row_stride, column_stride, k, n, p, packed);
+  };
+  const int64_t panels = panel_count(n);
+  if (pool && k * n > 1 << 15)
+    pool->parallel_for(panels, 1, part);
+  else
+    part(0, panels);
+}
+
+namespace {
+
+constexpr int64_t k_block = 1024;           // 8 rows of A stay in the first-level cache
+constexpr int64_t a_block_bytes = 3 << 18;  // and a block of rows in the second
+
+// Rows [first, last) of panels [left, right), all of k.
+void block(const Gemm& g, TileKernel kernel, int tile_rows, int64_t first, int64_t last, int64_t left, int64_t right) {
+  const int64_t tiles = (last - first + tile_rows - 1) / tile_rows;
+  for (int64_t k0 = 0; k0 < g.k || k0 == 0; k0 += k_block) {
+    const int64_t segment = std::min(k_block, g.k - k0);
+    for (int64_t panel = left; panel < right; ++panel)
+      for (int64_t tile = 0; tile < tiles; ++tile) {
+        const int64_t r0 = first + tile * (last - first) / tiles, r1 = first + (tile + 1) * (last - first) / tiles;
+        const float* a[max_tile_rows];
+        float* c[max_tile_rows];
+        for (int64_t r = r0; r < r1; ++r) a[r - r0] = g.a + r * g.a_stride + k0, c[r - r0] = g.c + r * g.c_stride;
+        kernel({static_cast<int>(r1 - r0), a, 1, segment, g.b, g.n, g.bias, c, k0 > 0, k0, g.k}, panel, panel + 1);
+      }
+  }
+}
+
+}  // namespace
+
+void gemm(const Gemm& g, ThreadPool& pool, const Done& done) {
+  if (g.m <= 0 || g.n <= 0) return;
+  const TileKernel kernel = tile_kernel();
+  const int tile_rows = kernels::tile_rows();
+  const int64_t panels = panel_count(g.n);
+  const int64_t depth = std::max<int64_t>(std::min(g.k, k_block), 1);
+  int64_t rows = std::clamp<int64_t>(a_block_bytes / (depth * 4) / tile_rows * tile_rows, 4 * tile_rows, 512);
+  const int64_t wanted = pool.threads() * 2;  // parts of work
+  if ((g.m + rows - 1) / rows < wanted)
+    rows = std::max<int64_t>((g.m / wanted + tile_rows - 1) / tile_rows, 4) * tile_rows;
+  const int64_t row_blocks = (g.m + rows - 1) / rows;
+  const int64_t column_blocks = std::min(panels, row_blocks >= wanted ? 1 : (wanted + row_blocks - 1) / row_blocks);
+  const double work = 2.0 * static_cast<double>(g.m) * static_cast<double>(g.n) * static_cast<double>(g.k);
+  const int64_t parts = row_blocks * column_blocks;
+  const int64_t grain =
+      std::max<int64_t>(1, static_cast<int64_t>(4e5 * static_cast<double>(parts) / std::max(work, 1.0)));
+  pool.parallel_for(parts, std::min(grain, parts), [&](int64_t first, int64_t last) {
+    for (int64_t part = first; part < last; ++part) {
+      const int64_t r0 = part / column_blocks * rows, r1 = std::min(g.m, r0 + rows);
+      const int64_t at = part % column_blocks;
+      const int64_t left = at * panels / column_blocks, right = (at + 1) * panels / column_blocks;
+      block(g, kernel, tile_rows, r0, r1, left, right);
+      if (done) done(r0, r1, panel_start(g.n, left), panel_start(g.n, right));
+    }
+  });
+}
+
+}  // namespace godwit::kernels
+#endif

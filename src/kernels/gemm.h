@@ -1,0 +1,63 @@
+// Dense float32 matrix products, with the right operand packed: C = A B (+ bias). The tile that it is built on also
+// serves convolutions: rows of A need not be equally spaced, and may come in several segments.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+
+#include "base/thread_pool.h"
+
+namespace godwit::kernels {
+
+// B (k, n) in panels of a few vectors of columns, each k rows of the panel's width; columns beyond n are zero.
+int64_t packed_size(int64_t k, int64_t n);  // in floats
+void pack(const float* b, int64_t row_stride, int64_t column_stride, int64_t k, int64_t n, float* packed,
+          ThreadPool* pool = nullptr);
+
+struct Gemm {
+  int64_t m, n, k;
+  const float* a;
+  int64_t a_stride;   // between rows of A; elements of a row are contiguous
+  const float* b;     // packed
+  const float* bias;  // (n), may be null
+  float* c;
+  int64_t c_stride;
+};
+
+// Rows [first, last) and columns [left, right) of C are done.
+using Done = std::function<void(int64_t first, int64_t last, int64_t left, int64_t right)>;
+
+void gemm(const Gemm& g, ThreadPool& pool, const Done& done = nullptr);
+
+// One tile: up to tile_rows() rows of C, all columns of panels [first_panel, last_panel). Row r of segment s of A is at
+// a[s * rows + r], `segment` floats long; k is segments * segment.
+constexpr int max_tile_rows = 8;
+int tile_rows();
+struct Tile {
+  int rows;
+  const float* const* a;
+  int64_t segments, segment;
+  const float* b;  // packed
+  int64_t n;
+  const float* bias;      // may be null
+  float* const* c;        // rows of C
+  bool accumulate;        // adds to C in place of the bias
+  int64_t k0 = 0, k = 0;  // the rows of B that this tile starts at, and all that B has
+};
+using TileKernel = void (*)(const Tile& tile, int64_t first_panel, int64_t last_panel);
+TileKernel tile_kernel();
+// What each instruction set offers; for this folder.
+struct GemmFunctions {
+  int64_t lanes;
+  int rows;
+  int64_t (*panel_count)(int64_t n);
+  int64_t (*panel_start)(int64_t n, int64_t panel);
+  TileKernel tile;
+  void (*pack_panel)(const float* b, int64_t row_stride, int64_t column_stride, int64_t k, int64_t n, int64_t panel,
+                     float* packed);
+};
+
+int64_t panel_count(int64_t n);
+int64_t panel_start(int64_t n, int64_t panel);  // first column; n for panel == panel_count(n)
+
+}  // namespace godwit::kernels

@@ -1,0 +1,70 @@
+#include "executors/agree.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <random>
+
+#include "executors/cpu_plan/executor.h"
+#include "executors/mlx/executor.h"
+#include "ir/text.h"
+
+namespace godwit::test {
+namespace {
+
+Tensor random_tensor(const ir::Type& type, const ir::Dim::Env& sizes, std::mt19937& random) {
+  std::vector<int64_t> shape;
+  for (const ir::Dim& d : *type.shape) shape.push_back(d.eval(sizes));
+  Tensor t = Tensor::zeros(type.dtype, shape);
+  std::normal_distribution<float> normal;
+  for (int64_t i = 0; i < t.size(); ++i) {
+    switch (type.dtype) {
+      case DType::f32: reinterpret_cast<float*>(t.mutable_data())[i] = normal(random); break;
+      case DType::f16: reinterpret_cast<uint16_t*>(t.mutable_data())[i] = float_to_half(normal(random)); break;
+      case DType::bf16: reinterpret_cast<uint16_t*>(t.mutable_data())[i] = float_to_bfloat(normal(random)); break;
+      case DType::i64: reinterpret_cast<int64_t*>(t.mutable_data())[i] = static_cast<int64_t>(random() % 3); break;
+      case DType::i32: reinterpret_cast<int32_t*>(t.mutable_data())[i] = static_cast<int32_t>(random() % 3); break;
+      case DType::boolean: reinterpret_cast<uint8_t*>(t.mutable_data())[i] = random() % 2; break;
+      default: ADD_FAILURE() << "no random " << name(type.dtype);
+    }
+  }
+  return t;
+}
+
+void compare(const std::string& output, const Tensor& a, const Tensor& b, double tolerance) {
+  ASSERT_EQ(describe(a), describe(b)) << output;
+  double scale = 1e-3, worst = 0;
+  int64_t at = 0;
+  for (int64_t i = 0; i < a.size(); ++i) {
+    const double x = a.number(i), y = b.number(i);
+    if ((std::isnan(x) && std::isnan(y)) || x == y) continue;
+    if (std::isfinite(x)) scale = std::max(scale, std::fabs(x));
+    const double error = std::isfinite(x) && std::isfinite(y) ? std::fabs(x - y) : INFINITY;
+    if (error > worst) worst = error, at = i;
+  }
+  EXPECT_LE(worst / scale, tolerance) << output << " at " << at << ": MLX " << (a.size() ? a.number(at) : 0)
+                                      << ", plan " << (b.size() ? b.number(at) : 0);
+}
+
+}  // namespace
+
+Agreement expect_agreement(const std::string& text, const ir::Dim::Env& sizes, double tolerance, int calls) {
+  SCOPED_TRACE(text);
+  ir::Module module;
+  module.graphs.emplace("main", ir::parse_graph(text + "end\n"));
+  std::mt19937 random(7);
+  for (const auto& [name, value] : module.main().weights)
+    module.weights[name] = random_tensor(value->type, sizes, random);
+  executors::MlxExecutor mlx(module);
+  executors::CpuExecutor plan(module);
+  for (int call = 0; call < calls; ++call) {
+    executors::HostValues inputs;
+    for (const ir::Value* v : module.main().inputs) inputs[v->name] = {{random_tensor(v->type, sizes, random)}, false};
+    const executors::HostValues expected = mlx.run(inputs), found = plan.run(inputs);
+    EXPECT_EQ(expected.size(), found.size());
+    for (const auto& [name, value] : expected) compare(name, value.items.at(0), found.at(name).items.at(0), tolerance);
+  }
+  return {plan.fallbacks()};
+}
+
+}  // namespace godwit::test
