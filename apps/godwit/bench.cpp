@@ -15,7 +15,7 @@ namespace godwit::app {
 namespace {
 
 struct Options {
-  std::string model, against, reference, inputs, report, graph = "main", device = "cpu";
+  std::string model, against, reference, inputs, report, graph = "main", device = "cpu", executor;
   std::vector<std::string> sizes;
   int threads = 1, runs = 100, warmup = 10;
   bool json = false;
@@ -57,8 +57,11 @@ int run(const Options& options) {
                         "the original runs in {}, not in {}", peer->name(), options.against);
     peer->set_inputs(with_fixed(loaded.module, inputs));
   }
-  const parity::BenchOptions how{
-      .graph = options.graph, .warmup = options.warmup, .runs = options.runs, .threads = options.threads};
+  const parity::BenchOptions how{.graph = options.graph,
+                                 .executor = executor_for(options.device, options.executor),
+                                 .warmup = options.warmup,
+                                 .runs = options.runs,
+                                 .threads = options.threads};
   const parity::BenchResult result = parity::bench(loaded.module, inputs, how, peer.get());
   if (!options.report.empty()) parity::write_report(options.report, {options.model, {}, std::nullopt, result});
   if (options.json)
@@ -82,6 +85,7 @@ Verb add_bench(CLI::App& app) {
   verb->add_option("--size", options->sizes, "SYMBOL=N: a symbolic dimension of random inputs (default 2)");
   verb->add_option("--graph", options->graph, "The graph to measure")->capture_default_str();
   verb->add_option("--device", options->device, "cpu or gpu")->capture_default_str();
+  verb->add_option("--executor", options->executor, executor_help);
   verb->add_option("--threads", options->threads, "Of both sides")->capture_default_str()->check(CLI::Range(1, 4096));
   verb->add_option("--runs", options->runs, "Measured runs of each side")
       ->capture_default_str()

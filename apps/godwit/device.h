@@ -18,4 +18,13 @@ inline void use_device(const std::string& name) {
   mx::set_default_device(device);
 }
 
+// The executor that was asked for; else the CPU plan, and MLX on a GPU. Throws UsageError for the plan on a GPU.
+inline std::string executor_for(const std::string& device, const std::string& given) {
+  require<UsageError>(given != "cpu" || device == "cpu", "the cpu executor runs on --device cpu, not on {}", device);
+  if (!given.empty()) return given;
+  return device == "cpu" ? "cpu" : "mlx";
+}
+
+inline constexpr const char* executor_help = "cpu (planned kernels) or mlx; default: cpu, and mlx on a GPU";
+
 }  // namespace godwit::app

@@ -18,7 +18,7 @@ namespace godwit::app {
 namespace {
 
 struct Options {
-  std::string model, reference, golden, inputs, report, graph = "main", device = "cpu";
+  std::string model, reference, golden, inputs, report, graph = "main", device = "cpu", executor;
   std::vector<std::string> sizes;
   bool layers = false, json = false;
   double atol = -1, rtol = -1;
@@ -50,7 +50,12 @@ int run(const Options& options) {
   use_device(options.device);
   const Loaded loaded = load_to_run(options.model);
   require<UsageError>(loaded.module.graphs.contains(options.graph), "there is no graph called {}", options.graph);
-  parity::ValidateOptions how{.graph = options.graph, .layers = options.layers, .scaled = {}, .atol = {}, .rtol = {}};
+  parity::ValidateOptions how{.graph = options.graph,
+                              .executor = executor_for(options.device, options.executor),
+                              .layers = options.layers,
+                              .scaled = {},
+                              .atol = {},
+                              .rtol = {}};
   if (options.atol >= 0) how.atol = options.atol;
   if (options.rtol >= 0) how.rtol = options.rtol;
   const parity::ValidateResult result = parity::validate(loaded.module, goldens(options, loaded.module), how);
@@ -78,6 +83,7 @@ Verb add_validate(CLI::App& app) {
   verb->add_option("--size", options->sizes, "SYMBOL=N: a symbolic dimension of random inputs (default 2)");
   verb->add_option("--graph", options->graph, "The graph to compare")->capture_default_str();
   verb->add_option("--device", options->device, "cpu or gpu")->capture_default_str();
+  verb->add_option("--executor", options->executor, executor_help);
   verb->add_flag("--layers", options->layers, "Compare node by node and name the first one over the tolerance");
   verb->add_option("--atol", options->atol,
                    "Absolute tolerance (default: by dtype and depth, a share of the output's scale)");

@@ -21,11 +21,11 @@ namespace godwit {
 class Model {
  public:
   enum class Device : uint8_t { cpu, gpu };
-  enum class Executor : uint8_t { mlx };
+  enum class Executor : uint8_t { automatic, cpu, mlx };  // automatic: the planned kernels on a CPU, MLX on a GPU
   struct Options {
     std::string graph = "main";  // a package may hold several: "encode", "decode"
     Device device = Device::cpu;
-    Executor executor = Executor::mlx;
+    Executor executor = Executor::automatic;
   };
 
   // What goes in or comes out.

@@ -9,7 +9,7 @@
 
 #include "base/error.h"
 #include "emit/package.h"
-#include "executors/mlx/executor.h"
+#include "executors/executor.h"
 
 namespace godwit {
 
@@ -37,7 +37,10 @@ struct Model::Impl {
   Impl(const std::filesystem::path& package, const Options& options)
       : device(device_of(options.device)), module(emit::read_package(package)) {
     mx::StreamContext on(device);  // weights go to the device that the model runs on
-    executor.emplace(module, options.graph);
+    require<UsageError>(options.executor != Executor::cpu || options.device == Device::cpu,
+                        "the cpu executor runs on the CPU only");
+    const bool planned = options.executor != Executor::mlx && options.device == Device::cpu;
+    executor = executors::make_executor(planned ? "cpu" : "mlx", module, options.graph);
     const ir::Graph& graph = executor->graph();
     for (const ir::Value* v : graph.inputs) inputs.push_back(port_of(v->name, *v));
     for (size_t i = 0; i < graph.outputs.size(); ++i)
@@ -46,7 +49,7 @@ struct Model::Impl {
 
   mx::Device device;
   ir::Module module;
-  std::optional<executors::MlxExecutor> executor;
+  std::unique_ptr<executors::Executor> executor;
   std::vector<Port> inputs, outputs;
 };
 

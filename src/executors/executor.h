@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "base/tensor.h"
-#include "executors/profile.h"
 #include "ir/graph.h"
 
 namespace godwit::executors {
@@ -28,6 +27,12 @@ class Executor {
   virtual HostValues run(const HostValues& inputs) = 0;
   virtual void reset() = 0;
   virtual const ir::Graph& graph() const = 0;
+  // What runs through MLX for want of a kernel: "conv (node conv1)". Known after a run; empty for the MLX executor.
+  virtual std::vector<std::string> fallbacks() const { return {}; }
 };
+
+// "mlx", or "cpu": the plan with kernels of our own. Throws UsageError for another name.
+std::unique_ptr<Executor> make_executor(const std::string& name, const ir::Module& module,
+                                        const std::string& graph = "main");
 
 }  // namespace godwit::executors

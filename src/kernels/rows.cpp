@@ -134,6 +134,11 @@ void multiply_add_to(float* s, const float* x, const float* y, int64_t n) {
   }
 }
 
+void axpy(float w, const float* x, int64_t n, float* s) {
+  const V factor = hn::Set(D(), w);
+  over(x, s, n, s, [factor](V a, V b) HWY_ATTR { return hn::MulAdd(a, factor, b); });
+}
+
 void scale_shift(const float* x, int64_t n, float scale, float shift, float* out) {
   const V a = hn::Set(D(), scale), b = hn::Set(D(), shift);
   over(x, nullptr, n, out, [a, b](V v, V) HWY_ATTR { return hn::MulAdd(v, a, b); });
@@ -211,8 +216,8 @@ void rms_norm(const float* x, int64_t n, const float* w, float eps, float* out) 
 }  // namespace
 
 RowFunctions all_row_functions() {
-  return {softmax, log_softmax, layer_norm, rms_norm,        sum,         sum_squares, max, min, dot,
-          add_to,  max_to,      min_to,     multiply_add_to, scale_shift, exp_shifted};
+  return {softmax, log_softmax, layer_norm, rms_norm,        sum,  sum_squares, max,        min, dot,
+          add_to,  max_to,      min_to,     multiply_add_to, axpy, scale_shift, exp_shifted};
 }
 
 }  // namespace godwit::kernels::HWY_NAMESPACE

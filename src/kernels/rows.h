@@ -20,6 +20,7 @@ struct RowFunctions {
   void (*max_to)(float* best, const float* x, int64_t n);
   void (*min_to)(float* best, const float* x, int64_t n);
   void (*multiply_add_to)(float* sum, const float* x, const float* y, int64_t n);  // sum += x * y
+  void (*axpy)(float w, const float* x, int64_t n, float* sum);                    // sum += w * x
   void (*scale_shift)(const float* x, int64_t n, float scale, float shift, float* out);
   void (*exp_shifted)(const float* x, int64_t n, float shift, float* out, float* sum);  // exp(x - shift) and its sum
 };

@@ -5,7 +5,8 @@
 #include <chrono>
 
 #include "base/error.h"
-#include "executors/mlx/executor.h"
+#include "base/thread_pool.h"
+#include "executors/executor.h"
 
 // Of OpenBLAS, where it is linked.
 extern "C" __attribute__((weak)) void openblas_set_num_threads(int threads);
@@ -26,13 +27,14 @@ BenchResult bench(const ir::Module& module, const Tensors& inputs, const BenchOp
   require<UsageError>(options.runs > 0 && options.warmup >= 0 && options.threads > 0,
                       "bench needs at least one run and one thread, given {} and {}", options.runs, options.threads);
   if (openblas_set_num_threads) openblas_set_num_threads(options.threads);
-  executors::MlxExecutor executor(module, options.graph);
+  ThreadPool::set_threads(options.threads);
+  const auto executor = executors::make_executor(options.executor, module, options.graph);
   std::map<std::string, executors::HostValue> arguments;
   for (const auto& [name, tensor] : inputs) arguments[name] = executors::HostValue{{tensor}, false};
 
   auto run_ms = [&] {
     auto start = std::chrono::steady_clock::now();
-    executor.run(arguments);
+    executor->run(arguments);
     return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
   };
   for (int i = 0; i < options.warmup; ++i) {
@@ -47,6 +49,8 @@ BenchResult bench(const ir::Module& module, const Tensors& inputs, const BenchOp
   }
   result.latency = summarize(result.series_ms);
   result.threads = options.threads;
+  result.executor = options.executor;
+  result.fallbacks = executor->fallbacks();
   result.peak_memory_bytes = peak_memory_bytes();
   if (peer) {
     Latency latency = summarize(theirs);
@@ -59,6 +63,8 @@ BenchResult bench(const ir::Module& module, const Tensors& inputs, const BenchOp
 nlohmann::json to_json(const BenchResult& r) {
   nlohmann::json json = to_json(r.latency);
   json["threads"] = r.threads;
+  json["executor"] = r.executor;
+  json["fallbacks"] = r.fallbacks;
   json["peak_memory_bytes"] = r.peak_memory_bytes;
   if (r.against) {
     nlohmann::json peer = to_json(r.against->latency);

@@ -25,9 +25,10 @@ class Peer {
 
 struct BenchOptions {
   std::string graph = "main";
+  std::string executor = "cpu";  // or "mlx"
   int warmup = 10;
   int runs = 100;
-  int threads = 1;  // of the BLAS library here; the peer is started with its own number
+  int threads = 1;  // of this side; the peer is started with its own number
 };
 
 struct BenchResult {
@@ -35,6 +36,8 @@ struct BenchResult {
   std::vector<double> series_ms;  // in the order measured
   int64_t peak_memory_bytes = 0;
   int threads = 1;
+  std::string executor;
+  std::vector<std::string> fallbacks;  // what ran without a kernel of the CPU plan
   struct Against {
     std::string name, version;
     Latency latency;

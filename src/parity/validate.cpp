@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "base/error.h"
+#include "executors/executor.h"
 #include "executors/mlx/executor.h"
 
 namespace godwit::parity {
@@ -85,14 +86,17 @@ class LayerWatch {
 class Validator {
  public:
   Validator(const ir::Module& module, const ValidateOptions& options)
-      : executor_(module, options.graph), graph_(executor_.graph()), options_(options) {
+      : module_(module),
+        executor_(executors::make_executor(options.executor, module, options.graph)),
+        graph_(executor_->graph()),
+        options_(options) {
     ChosenTolerance chosen = tolerance_for(graph_);
     result_.tolerance = resolve(chosen.tolerance, options);
     result_.tolerance_why = options.scaled || options.atol || options.rtol ? "given" : chosen.why;
   }
 
   void check(const Golden& golden) {
-    executor_.reset();
+    executor_->reset();
     Tensors found;
     std::map<std::string, Comparison> worst;
     for (int64_t step = 0; step < std::max<int64_t>(golden.steps, 1); ++step) {
@@ -139,15 +143,15 @@ class Validator {
       inputs[input->name] = HostValue{{tensor->second}, input->type.sequence};
     }
     bool watch_layers = options_.layers && result_.layers.empty() && !golden.layers.empty();
-    if (!watch_layers) return executor_.run(inputs);
+    if (!watch_layers) return executor_->run(inputs);
     Tensors layers = at_step(golden.layers, golden, step);
     LayerWatch watch(graph_, layers, result_.tolerance);
-    executor_.observe([&](const ir::Node& node, const std::vector<ops::Datum>& results) { watch.see(node, results); });
-    auto results = executor_.run(inputs);
-    executor_.observe(nullptr);
+    MlxExecutor watched(module_, options_.graph);
+    watched.observe([&](const ir::Node& node, const std::vector<ops::Datum>& results) { watch.see(node, results); });
+    watched.run(inputs);
     result_.layers = watch.take_errors();
     result_.layers_unmatched = watch.unmatched();
-    return results;
+    return executor_->run(inputs);
   }
 
   void compare_outputs(const std::map<std::string, HostValue>& results, const Tensors& expected,
@@ -189,7 +193,8 @@ class Validator {
     if (worse) place->second = std::move(c);
   }
 
-  MlxExecutor executor_;
+  const ir::Module& module_;
+  std::unique_ptr<executors::Executor> executor_;
   const ir::Graph& graph_;
   const ValidateOptions& options_;
   ValidateResult result_;

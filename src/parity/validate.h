@@ -15,6 +15,7 @@ namespace godwit::parity {
 
 struct ValidateOptions {
   std::string graph = "main";
+  std::string executor = "mlx";  // or "cpu"; layers are always those of MLX
   bool layers = false;
   // Each replaces its part of the tolerance that tolerance_for() chooses; giving atol or rtol alone switches the
   // share of the scale off.

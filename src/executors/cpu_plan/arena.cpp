@@ -33,15 +33,9 @@ void place_in_arena(Plan& plan) {
 }
 
 void run_block(const Block& block, const Run& run) {
-  if (!run.profile) {
-    for (const Step& step : block) step.call(run);
-    return;
-  }
   for (const Step& step : block) {
-    const double start = run.profile->now_us();
     step.call(run);
-    run.profile->entries.push_back(
-        {step.node, step.kernel, start, run.profile->now_us() - start, step.flops, step.bytes});
+    if (run.after) (*run.after)(step);
   }
 }
 

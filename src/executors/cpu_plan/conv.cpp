@@ -257,13 +257,42 @@ bool pool(Lowering& l, const ir::Node& node, kernels::Pool kind) {
   return true;
 }
 
+// Windows of one size, where the sizes divide; a mean where there is one window.
+bool adaptive_avg_pool(Lowering& l, const ir::Node& node) {
+  if (node.output()->dtype() != DType::f32) return false;
+  Geometry g = geometry(l, node, 1);
+  Taps t;
+  int64_t count = 1;
+  for (int i = 0; i < 3; ++i) {
+    if (g.conv.out[i] == 0 || g.conv.in[i] % g.conv.out[i] != 0) return false;
+    t.in_stride[i] = g.conv.in[i] / g.conv.out[i];
+    count *= t.in_stride[i];
+  }
+  t.points = g.conv.out;
+  for (int64_t k = 0; k < count; ++k)
+    t.offsets.push_back(
+        {k / (t.in_stride[1] * t.in_stride[2]), k / t.in_stride[2] % t.in_stride[1], k % t.in_stride[2]});
+  Tensor scale = Tensor::zeros(DType::f32, {t.points[0] * t.points[1] * t.points[2]});
+  std::fill_n(reinterpret_cast<float*>(scale.mutable_data()), scale.size(), 1.0f / static_cast<float>(count));
+  const Ref factors = l.constant_ref(scale);
+  g.out = l.result(node.output(), g.layout).ref();
+  l.emit(node, "avg_pool", {g.x, factors, g.out}, [=](const Run& run) {
+    kernels::pool(bound(g, run), t, kernels::Pool::sum, run.at<float>(factors), run.pool);
+  });
+  return true;
+}
+
 bool max_pool(Lowering& l, const ir::Node& node) { return pool(l, node, kernels::Pool::max); }
 bool avg_pool(Lowering& l, const ir::Node& node) { return pool(l, node, kernels::Pool::sum); }
 
 }  // namespace
 
 Rows conv_rows() {
-  return {{"conv", conv}, {"conv_transpose", conv_transpose}, {"max_pool", max_pool}, {"avg_pool", avg_pool}};
+  return {{"conv", conv},
+          {"conv_transpose", conv_transpose},
+          {"max_pool", max_pool},
+          {"avg_pool", avg_pool},
+          {"adaptive_avg_pool", adaptive_avg_pool}};
 }
 
 }  // namespace godwit::executors::plan

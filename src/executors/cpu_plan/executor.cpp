@@ -156,7 +156,7 @@ HostValues CpuExecutor::run(const HostValues& given) {
   }
   ThreadPool& pool = ThreadPool::shared();
   const ThreadPool::Client client(pool);
-  plan::run_block(plan.steps, {ready->base.data(), pool, profile_});
+  plan::run_block(plan.steps, {ready->base.data(), pool, observer_ ? &observer_ : nullptr});
   return out;
 }
 
@@ -166,6 +166,12 @@ std::vector<std::string> CpuExecutor::fallbacks() const {
   for (const auto& ready : plans_)
     for (const ir::Node* node : ready->plan.fallbacks) names.insert(ir::describe(*node));
   return {names.begin(), names.end()};
+}
+
+std::unique_ptr<Executor> make_executor(const std::string& name, const ir::Module& module, const std::string& graph) {
+  if (name == "cpu") return std::make_unique<CpuExecutor>(module, graph);
+  require<UsageError>(name == "mlx", "there is no executor called {}; there are: cpu, mlx", name);
+  return std::make_unique<MlxExecutor>(module, graph);
 }
 
 size_t CpuExecutor::arena_bytes() const {

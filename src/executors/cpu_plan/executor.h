@@ -24,9 +24,9 @@ class CpuExecutor : public Executor {
   const ir::Graph& graph() const override { return *graph_; }
 
   // What ran without a kernel of ours in the plans so far: "conv (node conv1)"; or why the whole graph ran through MLX.
-  std::vector<std::string> fallbacks() const;
-  // Records every node of the runs that follow; null stops that.
-  void record(Profile* profile) { profile_ = profile; }
+  std::vector<std::string> fallbacks() const override;
+  // Called when a step is done, in the runs that follow.
+  void observe(std::function<void(const plan::Step&)> observer) { observer_ = std::move(observer); }
   size_t arena_bytes() const;
 
  private:
@@ -41,7 +41,7 @@ class CpuExecutor : public Executor {
   std::vector<Tensor> states_;
   std::unique_ptr<MlxExecutor> whole_;  // where the graph cannot be planned
   std::string reason_;
-  Profile* profile_ = nullptr;
+  std::function<void(const plan::Step&)> observer_;
 };
 
 }  // namespace godwit::executors

@@ -1,6 +1,7 @@
 #include "executors/cpu_plan/lowering.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/error.h"
 #include "executors/cpu_plan/rows.h"
@@ -278,6 +279,17 @@ void Lowering::lower_graph(const ir::Graph& graph) {
       lower(*node);
     }
   }
+}
+
+std::shared_ptr<Block> Lowering::block(const ir::Graph& region, const std::function<void()>& after) {
+  auto steps = std::make_shared<Block>();
+  Block* outer = std::exchange(block_, steps.get());
+  Fusion fusion = std::exchange(fusion_, {});
+  lower_graph(region);
+  after();
+  fusion_ = std::move(fusion);
+  block_ = outer;
+  return steps;
 }
 
 void Lowering::lower(const ir::Node& node) {

@@ -108,9 +108,8 @@ class Lowering {
   // Adds a kernel call over these addresses.
   void emit(const ir::Node& node, std::string kernel, std::vector<Ref> touched, std::function<void(const Run&)> call,
             double flops = 0);
-  // Steps of a region, apart; its values become places. `in_loop` keeps what it reads alive over all rounds.
-  std::shared_ptr<Block> block(const ir::Graph& region, bool in_loop, const std::function<void()>& before,
-                               const std::function<void()>& after);
+  // Steps of a region, apart; `after` may add more behind them.
+  std::shared_ptr<Block> block(const ir::Graph& region, const std::function<void()>& after);
 
   // Elementwise work that follows a node and can be done while its result is in cache. Where there is some, the node
   // writes the group's result in place of its own. Asked once, by a row that is sure to have a kernel.

@@ -117,14 +117,56 @@ bool group_norm(Lowering& l, const ir::Node& node) {
   return true;
 }
 
+// A scale and a shift a channel, from constants.
+bool batch_norm(Lowering& l, const ir::Node& node) {
+  if (node.output()->dtype() != DType::f32) return false;
+  const Ints shape = l.shape(node.output());
+  const int64_t channels = shape[1];
+  auto values = [&](size_t i, std::vector<double> fallback) -> std::optional<std::vector<double>> {
+    if (!node.inputs[i]) return fallback;
+    const Tensor* t = l.constant(node.inputs[i]);
+    if (!t) return std::nullopt;
+    std::vector<double> out;
+    for (int64_t c = 0; c < channels; ++c) out.push_back(t->number(c));
+    return out;
+  };
+  const auto ones = std::vector<double>(static_cast<size_t>(channels), 1), zeros = std::vector<double>(ones.size(), 0);
+  const auto weight = values(1, ones), bias = values(2, zeros), mean = values(3, zeros), variance = values(4, ones);
+  if (!weight || !bias || !mean || !variance) return false;
+  const double eps = Attributes(node, l.env()).real("eps");
+  Tensor scale = Tensor::zeros(DType::f32, {channels}), shift = Tensor::zeros(DType::f32, {channels});
+  for (size_t c = 0; c < ones.size(); ++c) {
+    const double by = (*weight)[c] / std::sqrt((*variance)[c] + eps);
+    reinterpret_cast<float*>(scale.mutable_data())[c] = static_cast<float>(by);
+    reinterpret_cast<float*>(shift.mutable_data())[c] = static_cast<float>((*bias)[c] - (*mean)[c] * by);
+  }
+  const Place x = l.place(node.inputs[0]);
+  std::vector<int> axes;
+  Layout layout = Layout::row_major(DType::f32, shape);
+  if (x.layout.is_dense(&axes)) layout = Layout::ordered(DType::f32, shape, axes);
+  Ints per_channel(shape.size(), 0);
+  per_channel[1] = 1;
+  Loops loops = merged(shape, {layout.strides, x.layout.strides, per_channel});
+  auto program = std::make_shared<kernels::Program>();
+  program->shape = loops.shape;
+  program->leaves = {{DType::f32, loops.strides[1]}, {DType::f32, loops.strides[2]}, {DType::f32, loops.strides[2]}};
+  program->instructions = {{kernels::tile_function("multiply"), 3, 0, 1}, {kernels::tile_function("add"), 4, 3, 2}};
+  program->registers = 5, program->result = 4;
+  program->prepare();
+  const Ref a = l.constant_ref(scale), b = l.constant_ref(shift), out = l.result(node.output(), layout).ref();
+  l.emit(node, "batch_norm", {x.ref(), a, b, out}, [=, x = x.ref()](const Run& run) {
+    const void* leaves[3] = {run.at<float>(x), run.at<float>(a), run.at<float>(b)};
+    run.pool.parallel_for(program->size(), 1 << 14,
+                          [&](int64_t first, int64_t last) { program->run(leaves, run.at<float>(out), first, last); });
+  });
+  return true;
+}
+
 }  // namespace
 
 Rows norm_rows() {
-  return {{"softmax", softmax},
-          {"log_softmax", log_softmax},
-          {"layer_norm", layer_norm},
-          {"rms_norm", rms_norm},
-          {"group_norm", group_norm}};
+  return {{"softmax", softmax},   {"log_softmax", log_softmax}, {"layer_norm", layer_norm},
+          {"rms_norm", rms_norm}, {"group_norm", group_norm},   {"batch_norm", batch_norm}};
 }
 
 }  // namespace godwit::executors::plan

@@ -13,7 +13,6 @@
 #include "base/tensor.h"
 #include "base/thread_pool.h"
 #include "executors/cpu_plan/layout.h"
-#include "executors/profile.h"
 #include "ir/graph.h"
 
 namespace godwit::executors::plan {
@@ -49,7 +48,7 @@ using Block = std::vector<Step>;
 struct Run {
   std::byte* const* base;
   ThreadPool& pool;
-  Profile* profile = nullptr;
+  const std::function<void(const Step&)>* after = nullptr;  // called when a step is done
 
   template <class T>
   T* at(Ref r) const {
