@@ -9,6 +9,7 @@
 #include "base/atomic_output.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/naming.h"
 #include "emit/emitter.h"
 #include "emit/package.h"
 #include "export.h"
@@ -50,8 +51,10 @@ void rewrite(ir::Module& module, const Options& options) {
     require<UsageError>(known, "there is no pass called {}; the passes are: {}", options.dump_after,
                         fmt::join(names, ", "));
   }
-  passes::optimize(module, [&](const passes::Pass& pass, const ir::Graph& graph) {
-    if (pass.name == options.dump_after) std::cerr << ir::print(graph);
+  naming(options.model, [&] {
+    passes::optimize(module, [&](const passes::Pass& pass, const ir::Graph& graph) {
+      if (pass.name == options.dump_after) std::cerr << ir::print(graph);
+    });
   });
   if (options.dtype != "float32") {
     auto dtype = parse_dtype(options.dtype);

@@ -40,6 +40,8 @@ ir::Shape parse_shape(const std::string& text, const std::string& spec) {
     } catch (const FileError& e) {
       raise<UsageError>("--input {}: {}", spec, e.what());
     }
+    require<UsageError>(!shape.back().is_known() || shape.back().value() >= 0, "--input {}: {} is no dimension", spec,
+                        shape.back().str());
     start = comma + 1;
   }
   return shape;
@@ -58,7 +60,7 @@ frontends::ImportOptions import_options(const std::vector<std::string>& specs) {
       text = text.substr(0, colon);
     }
     if (auto number = as_number(text)) {
-      const bool whole = std::floor(*number) == *number;
+      const bool whole = std::floor(*number) == *number && std::fabs(*number) < 0x1p53;
       input.value = whole ? Tensor::of<int64_t>(DType::i64, {}, {static_cast<int64_t>(*number)})
                           : Tensor::scalar(DType::f32, *number);
       if (whole && *number >= 0) input.shape = ir::Shape{static_cast<int64_t>(*number)};
@@ -80,7 +82,7 @@ ir::Dim::Env parse_sizes(const std::vector<std::string>& sizes) {
   for (const std::string& spec : sizes) {
     auto [name, text] = split_pair(spec, "--size");
     auto number = as_number(text);
-    require<UsageError>(number && *number >= 0, "--size {}: a count is expected", spec);
+    require<UsageError>(number && *number >= 0 && *number < 0x1p53, "--size {}: a count is expected", spec);
     env[name] = static_cast<int64_t>(*number);
   }
   return env;

@@ -1,6 +1,7 @@
 #include "load.h"
 
 #include "base/error.h"
+#include "base/naming.h"
 #include "emit/package.h"
 #include "passes/pass.h"
 
@@ -39,7 +40,7 @@ Loaded load_to_run(const fs::path& path, const frontends::ImportOptions& options
   if (emit::is_package(path)) return {emit::read_package(path), "package", 0, {}};
   frontends::Imported imported = frontends::import_model(path, options);
   require_supported(imported.module, path);
-  passes::optimize(imported.module);
+  naming(path, [&] { passes::optimize(imported.module); });
   return {std::move(imported.module), imported.format, imported.source_nodes, imported.warnings};
 }
 

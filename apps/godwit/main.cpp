@@ -1,8 +1,11 @@
 // godwit: one binary, one verb a file.
 #include <CLI/CLI.hpp>
 
+#include <csignal>
 #include <cstdio>
 #include <iostream>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/error.h"
@@ -12,8 +15,29 @@ namespace {
 
 constexpr int bad_input = 2, our_fault = 3;
 
+// Names out of files may hold anything: a terminal gets printable text, everything else as \xNN.
+std::string printable(std::string_view text) {
+  std::string out;
+  for (size_t i = 0; i < text.size();) {
+    const auto c = static_cast<unsigned char>(text[i]);
+    size_t length = c < 0x80                ? 1
+                    : c >= 0xc2 && c < 0xe0 ? 2
+                    : c >= 0xe0 && c < 0xf0 ? 3
+                    : c >= 0xf0 && c < 0xf5 ? 4
+                                            : 0;
+    bool valid = length == 1 ? (c >= ' ' && c != 0x7f) || c == '\n' : length > 0 && i + length <= text.size();
+    for (size_t k = 1; valid && k < length; ++k) valid = (static_cast<unsigned char>(text[i + k]) & 0xc0) == 0x80;
+    if (valid)
+      out += text.substr(i, length);
+    else
+      out += fmt::format("\\x{:02x}", c);
+    i += valid ? length : 1;
+  }
+  return out;
+}
+
 int complain(const char* kind, const std::exception& error, int code) {
-  std::cerr << "godwit: " << kind << error.what() << "\n";
+  std::cerr << "godwit: " << kind << printable(error.what()) << "\n";
   return code;
 }
 
@@ -21,6 +45,7 @@ int complain(const char* kind, const std::exception& error, int code) {
 
 int main(int argc, char** argv) {
   using namespace godwit;
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that grows too large is an error like a full disk, not the end
   CLI::App app(
       "godwit takes a model out of PyTorch, TorchScript, ONNX or safetensors into MLX, proves that it computes the\n"
       "same, and runs it.\n\n"

@@ -8,10 +8,25 @@
 
 namespace godwit {
 
+namespace {
+
+constexpr size_t kMaxValues = 16'000'000;  // a value takes 16 bytes and more, two of its text
+
+// nlohmann's messages quote what was read last, which may be the whole text.
+std::string shortened(std::string message) {
+  constexpr size_t limit = 200;
+  if (message.size() > limit) message.replace(limit, message.npos, "...");
+  return message;
+}
+
+}  // namespace
+
 Json parse_json(std::string_view text, const std::string& what, int max_depth) {
   std::vector<std::set<std::string>> keys;  // of the objects that are open
+  size_t values = 0;
   auto watch = [&](int depth, Json::parse_event_t event, Json& parsed) {
     require<FileError>(depth <= max_depth, "{}: JSON nested deeper than {}", what, max_depth);
+    require<FileError>(++values <= kMaxValues, "{}: JSON of more than {} values", what, kMaxValues);
     if (event == Json::parse_event_t::object_start) keys.emplace_back();
     if (event == Json::parse_event_t::object_end) keys.pop_back();
     if (event == Json::parse_event_t::key)
@@ -22,7 +37,7 @@ Json parse_json(std::string_view text, const std::string& what, int max_depth) {
   try {
     return Json::parse(text.begin(), text.end(), watch);
   } catch (const Json::exception& e) {
-    raise<FileError>("{}: no valid JSON ({})", what, e.what());
+    raise<FileError>("{}: no valid JSON ({})", what, shortened(e.what()));
   }
 }
 

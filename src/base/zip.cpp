@@ -14,8 +14,8 @@ constexpr uint32_t kLocalHeader = 0x04034b50, kCentralHeader = 0x02014b50;
 constexpr uint32_t kEnd = 0x06054b50, kEnd64 = 0x06064b50, kEnd64Locator = 0x07064b50;
 constexpr size_t kLocalSize = 30, kCentralSize = 46, kEndSize = 22, kEnd64Size = 56, kLocatorSize = 20;
 constexpr uint64_t kMaxEntries = 1'000'000;
-// A deflate stream cannot expand by more than this (RFC 1951: at best 258 bytes from two bits, plus headers).
-constexpr uint64_t kMaxExpansion = 1032;
+// How far an entry may expand: deflate reaches 1032, programs and weights stay far below 100. Small ones may do more.
+constexpr uint64_t kMaxExpansion = 100, kSmallEntry = uint64_t{4} << 20;
 
 class Reader {
  public:
@@ -233,9 +233,10 @@ ZipArchive::Bytes ZipArchive::read(std::string_view name, uint64_t limit) const 
   if (entry->method == 0) return {packed, owner_};
   require<FileError>(entry->method == 8, "{}: entry {} is packed with method {}, only deflate is supported", name_,
                      entry->name, entry->method);
-  require<FileError>(entry->size <= limit && entry->size / kMaxExpansion <= entry->packed_size,
-                     "{}: entry {} claims to unpack from {} to {} bytes", name_, entry->name, entry->packed_size,
-                     entry->size);
+  require<FileError>(
+      entry->size <= limit && (entry->size <= kSmallEntry || entry->size / kMaxExpansion <= entry->packed_size),
+      "{}: entry {} claims to unpack from {} to {} bytes: refused", name_, entry->name, entry->packed_size,
+      entry->size);
   auto buffer = inflate_entry(packed, *entry, name_);
   const auto crc = crc32_z(0, reinterpret_cast<const Bytef*>(buffer->data()), buffer->size());
   require<FileError>(buffer->empty() || crc == entry->crc, "{}: damaged zip: checksum of {} is wrong", name_,

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cstring>
+#include <future>
 #include <optional>
 #include <vector>
 
@@ -65,28 +66,62 @@ std::string header_text(const std::vector<const Entry*>& entries, std::map<std::
   return text;
 }
 
-// Rows [first, first + count) of a strided matrix into a buffer; in tiles, so that both sides stay in the cache.
-void gather_rows(const Tensor& t, int64_t first, int64_t count, std::byte* to) {
-  constexpr int64_t tile = 32;
-  const auto item = static_cast<int64_t>(item_size(t.dtype));
-  const int64_t columns = t.shape[1];
-  for (int64_t r0 = 0; r0 < count; r0 += tile)
-    for (int64_t c0 = 0; c0 < columns; c0 += tile)
-      for (int64_t r = r0; r < std::min(r0 + tile, count); ++r)
-        for (int64_t c = c0; c < std::min(c0 + tile, columns); ++c)
-          std::memcpy(to + (r * columns + c) * item, t.data + ((first + r) * t.strides[0] + c * t.strides[1]) * item,
-                      static_cast<size_t>(item));
+// An element that is only moved.
+template <size_t N>
+struct alignas(N) Item {
+  std::byte bytes[N];
+};
+
+// Calls with an Item of this size, so that the copy of one element is one instruction.
+template <class F>
+void with_item(size_t size, const F& f) {
+  switch (size) {
+    case 1: return f(Item<1>{});
+    case 2: return f(Item<2>{});
+    case 4: return f(Item<4>{});
+    case 8: return f(Item<8>{});
+    default: raise<InternalError>("elements of {} bytes", size);
+  }
 }
 
+// Rows [first, first + count) of a strided matrix into a buffer. In tiles of a cache line by a cache line, so that each
+// line is read and written once, whichever way the matrix lies.
+template <class T>
+void gather_rows(const Tensor& t, int64_t first, int64_t count, std::byte* to) {
+  constexpr int64_t tile = 64 / sizeof(T) < 16 ? 16 : 64 / sizeof(T);
+  const int64_t columns = t.shape[1], down = t.strides[0], right = t.strides[1];
+  T block[tile][tile];
+  for (int64_t r0 = 0; r0 < count; r0 += tile) {
+    const int64_t rows = std::min(tile, count - r0);
+    for (int64_t c0 = 0; c0 < columns; c0 += tile) {
+      const int64_t width = std::min(tile, columns - c0);
+      const std::byte* corner = t.data + ((first + r0) * down + c0 * right) * static_cast<int64_t>(sizeof(T));
+      for (int64_t c = 0; c < width; ++c)
+        for (int64_t r = 0; r < rows; ++r)
+          std::memcpy(&block[r][c], corner + (r * down + c * right) * static_cast<int64_t>(sizeof(T)), sizeof(T));
+      for (int64_t r = 0; r < rows; ++r)
+        std::memcpy(to + ((r0 + r) * columns + c0) * static_cast<int64_t>(sizeof(T)), block[r],
+                    static_cast<size_t>(width) * sizeof(T));
+    }
+  }
+}
+
+// While one chunk is written, the next is gathered.
 void write_matrix(const Tensor& t, OutputFile& file, const std::function<void(uint64_t)>& progress) {
   const size_t row = static_cast<size_t>(t.shape[1]) * item_size(t.dtype);
   const auto per_chunk = static_cast<int64_t>(chunk_bytes / row);
-  std::vector<std::byte> buffer(static_cast<size_t>(std::min(per_chunk, t.shape[0])) * row);
-  for (int64_t first = 0; first < t.shape[0]; first += per_chunk) {
+  auto gather = [&t, row, per_chunk](int64_t first) {
     const int64_t count = std::min(per_chunk, t.shape[0] - first);
-    gather_rows(t, first, count, buffer.data());
-    file.write(std::span(buffer).first(static_cast<size_t>(count) * row));
-    if (progress) progress(static_cast<uint64_t>(count) * row);
+    std::vector<std::byte> rows(static_cast<size_t>(count) * row);
+    with_item(item_size(t.dtype), [&](auto element) { gather_rows<decltype(element)>(t, first, count, rows.data()); });
+    return rows;
+  };
+  std::future<std::vector<std::byte>> next = std::async(gather, 0);
+  for (int64_t first = 0; first < t.shape[0]; first += per_chunk) {
+    const std::vector<std::byte> rows = next.get();
+    if (first + per_chunk < t.shape[0]) next = std::async(gather, first + per_chunk);
+    file.write(rows);
+    if (progress) progress(rows.size());
   }
 }
 
@@ -100,15 +135,18 @@ void write_strided(const Tensor& t, OutputFile& file, const std::function<void(u
   for (int64_t left = t.size(); left > 0;) {
     const int64_t count = std::min(left, per_chunk);
     buffer.resize(static_cast<size_t>(count) * item);
-    for (std::byte* to = buffer.data(); to < buffer.data() + buffer.size(); to += item) {
-      std::memcpy(to, from, item);
-      for (size_t axis = rank; axis-- > 0;) {
-        from += t.strides[axis] * static_cast<int64_t>(item);
-        if (++index[axis] < t.shape[axis]) break;
-        from -= t.strides[axis] * t.shape[axis] * static_cast<int64_t>(item);
-        index[axis] = 0;
+    with_item(item, [&](auto element) {
+      constexpr size_t size = sizeof(element);
+      for (std::byte* to = buffer.data(); to < buffer.data() + buffer.size(); to += size) {
+        std::memcpy(to, from, size);
+        for (size_t axis = rank; axis-- > 0;) {
+          from += t.strides[axis] * static_cast<int64_t>(size);
+          if (++index[axis] < t.shape[axis]) break;
+          from -= t.strides[axis] * t.shape[axis] * static_cast<int64_t>(size);
+          index[axis] = 0;
+        }
       }
-    }
+    });
     file.write(buffer);
     left -= count;
     if (progress) progress(buffer.size());

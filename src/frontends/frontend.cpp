@@ -1,8 +1,11 @@
 #include "frontends/frontend.h"
 
 #include "base/error.h"
+#include "base/naming.h"
 #include "formats/detect.h"
+#include "formats/npy.h"
 #include "formats/safetensors.h"
+#include "formats/torch_zip.h"
 #include "ops/builder.h"
 
 namespace godwit::frontends {
@@ -12,9 +15,10 @@ constexpr size_t kPlacesShown = 5;
 
 }  // namespace
 
-Imported import_model(const std::filesystem::path& path, const ImportOptions& options) {
+namespace {
+
+Imported import_format(formats::Format format, const std::filesystem::path& path, const ImportOptions& options) {
   using formats::Format;
-  const Format format = formats::detect(path);
   switch (format) {
     case Format::onnx: return import_onnx(path, options);
     case Format::torchscript: return import_torchscript(path, options);
@@ -48,10 +52,26 @@ Imported import_model(const std::filesystem::path& path, const ImportOptions& op
                    path.string());
 }
 
+}  // namespace
+
+Imported import_model(const std::filesystem::path& path, const ImportOptions& options) {
+  return naming(path, [&] { return import_format(formats::detect(path), path, options); });
+}
+
 std::optional<BareTensors> tensors_of(const std::filesystem::path& path) {
-  const formats::Format format = formats::detect(path);
-  if (format != formats::Format::safetensors && format != formats::Format::sharded_folder) return std::nullopt;
-  return BareTensors{std::string(formats::name(format)), formats::read_safetensors(path).tensors};
+  using formats::Format;
+  return naming(path, [&]() -> std::optional<BareTensors> {
+    const Format format = formats::detect(path);
+    const std::string name(formats::name(format));
+    switch (format) {
+      case Format::safetensors:
+      case Format::sharded_folder: return BareTensors{name, formats::read_safetensors(path).tensors};
+      case Format::torch_zip:
+      case Format::torch_legacy: return BareTensors{name, formats::read_torch_checkpoint(path).tensors};
+      case Format::npz: return BareTensors{name, formats::read_npz(path)};
+      default: return std::nullopt;
+    }
+  });
 }
 
 std::vector<UnsupportedOp> unsupported_ops(const ir::Module& module) {

@@ -103,8 +103,8 @@ TEST(Pt2Archive, RefusesWhatItCannotRead) {
   expect_refused("PK nothing", "x.pt2");
   expect_refused(testing::zip_of({{"m/archive_format", "pt9", false}}), "archive_format");
   expect_refused(testing::zip_of({{"m/archive_format", "pt2", false}}), "no program");
-  expect_refused(archive(scalar, floats(1), "{"), "bad JSON");
-  expect_refused(archive(scalar, floats(1), std::string(2000, '[') + std::string(2000, ']')), "nested too deeply");
+  expect_refused(archive(scalar, floats(1), "{"), "no valid JSON");
+  expect_refused(archive(scalar, floats(1), std::string(2000, '[') + std::string(2000, ']')), "nested deeper than");
   std::string newer = empty_program;
   newer.replace(newer.find("8"), 1, "9");
   expect_refused(archive(scalar, floats(1), newer), "schema version 9");

@@ -114,7 +114,7 @@ class Loader {
       return;
     }
     const std::string place = where(entry);
-    const Json json = parse_json(zip_.read(entry, max_json).text(), place);
+    const Json json = parse_json(zip_.read(entry, max_json).text(), place, max_json_depth);
     Place root(json, place);
     Place config = root["config"];
     for (const auto& [name, value] : config.object()) payload(Place(value, config, name), base, name, out);

@@ -4,20 +4,6 @@
 
 namespace godwit::formats::pt2 {
 
-Json parse_json(std::string_view text, const std::string& where) {
-  constexpr int max_depth = 500;
-  try {
-    return Json::parse(text.begin(), text.end(), [](int depth, Json::parse_event_t, Json&) {
-      if (depth > max_depth) throw FileError("nested too deeply");
-      return true;
-    });
-  } catch (const Json::exception& e) {
-    throw FileError(fmt::format("{}: bad JSON: {}", where, e.what()));
-  } catch (const FileError& e) {
-    throw FileError(fmt::format("{}: {}", where, e.what()));
-  }
-}
-
 Place Place::operator[](std::string_view key) const {
   static const Json null;
   if (!json_->is_object()) fail("an object is expected");

@@ -2,18 +2,16 @@
 #pragma once
 
 #include <cstdint>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 
 #include "base/error.h"
+#include "base/json.h"
 
 namespace godwit::formats::pt2 {
 
-using Json = nlohmann::json;
-
-// Throws FileError on bad text, on more than 500 levels and on duplicate work beyond `limit` bytes of text.
-Json parse_json(std::string_view text, const std::string& where);
+// Expressions and nested graphs go deeper than other JSON.
+inline constexpr int max_json_depth = 500;
 
 // A JSON value and the path that led to it.
 class Place {

@@ -265,7 +265,7 @@ void check_version(const Place& root) {
 }  // namespace
 
 Program parse_program(std::string_view text, std::string name, const std::string& where) {
-  const Json json = parse_json(text, where);
+  const Json json = parse_json(text, where, max_json_depth);
   Place root(json, where);
   check_version(root);
   Program p;

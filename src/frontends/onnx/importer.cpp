@@ -132,7 +132,10 @@ void Importer::run() {
   for (const auto& [name, unused] : options_.inputs) {
     const bool exists = std::any_of(model_.graph.inputs.begin(), model_.graph.inputs.end(),
                                     [&, &n = name](const file::ValueInfo& v) { return v.name == n; });
-    require<UsageError>(exists, "the model has no input called {}", name);
+    std::vector<std::string> names;
+    if (!exists)
+      for (const file::ValueInfo& info : model_.graph.inputs) names.push_back(info.name);
+    require<UsageError>(exists, "the model has no input called {}; it has: {}", name, fmt::join(names, ", "));
   }
   for (const file::NamedTensor& t : model_.graph.initializers)
     if (!scope.values.contains(t.name)) scope.values[t.name] = tensor(t, t.name);
