@@ -138,6 +138,30 @@ TEST(Outline, VariablesDoNotHideMembers) {
   EXPECT_EQ(python.status, 0) << python.output;
 }
 
+TEST(Outline, NamesFromFilesRunNothing) {
+  ir::Module module;
+  module.metadata["source"] = "m\"\"\"\nraise SystemExit('run')\n\"\"\".onnx";
+  ir::Graph& graph = module.graphs["main"];
+  ops::Builder b(module, graph);
+  Value* x = graph.add_input("x", {DType::f32, ir::Shape{2, 8}});
+  for (int i = 0; i < 2; ++i) {
+    const std::string at = "layers{1/0}\n1/0\\." + std::to_string(i);
+    b.set_place("m.py:1", at);
+    Value* y = b.op("tanh", {b.op("linear", {x, b.weight(at + ".w", filled({8, 8}, 2))})});
+    x = b.op("silu", {b.op("add", {x, b.op("sigmoid", {y})})});
+  }
+  graph.add_output("y", x);
+  ASSERT_EQ(outline(module).roots.at(0).block->body.at(0).kind, Statement::Kind::repeat);
+  const auto dir = testing::package_folder("names", module, {});
+  write_cpp(module, dir / "cpp", {.class_name = "Names"});
+  write_python(module, dir / "python", {.class_name = "Names"});
+  const testing::Run cpp = testing::build_and_test_cpp(dir);
+  EXPECT_EQ(cpp.status, 0) << cpp.output;
+  if (!testing::has_python_mlx()) GTEST_SKIP() << "no Python with mlx: the Python half is not run";
+  const testing::Run python = testing::test_python(dir);
+  EXPECT_EQ(python.status, 0) << python.output;
+}
+
 class Layered : public ::testing::TestWithParam<bool> {};
 
 TEST_P(Layered, GeneratedCodeGivesTheSameNumbers) {

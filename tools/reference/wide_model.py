@@ -1,5 +1,5 @@
 """An ONNX model of float32 computed in float64 by onnx's own evaluator: the number itself, where the framework's float32
-functions are less exact than the tolerance asks for (onnxruntime's sigmoid is off by 3e-8, whatever its result)."""
+functions are less exact than the tolerance asks for (onnxruntime's sigmoid is off by about 3e-8, however small its result)."""
 import numpy as np
 import onnx
 from onnx.reference import ReferenceEvaluator

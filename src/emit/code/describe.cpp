@@ -7,6 +7,11 @@
 
 namespace godwit::emit {
 
+std::string comment_text(std::string text) {
+  std::erase_if(text, [](unsigned char c) { return c < 0x20 || c == '\\' || c == 0x7f; });
+  return text;
+}
+
 std::string parameter_name(const ir::Value* v, size_t position) {
   const bool is_word = !v->name.empty() && std::all_of(v->name.begin(), v->name.end(),
                                                        [](unsigned char c) { return std::isalpha(c) || c == '_'; });
@@ -18,7 +23,7 @@ std::string places_of(const Block& block) {
   std::vector<std::string> places;
   for (size_t i = 0; i < block.instances.size() && i < 3; ++i) places.push_back(join(block.instances[i].scope));
   if (block.instances.size() > 3) places.push_back(fmt::format("... ({} in all)", block.instances.size()));
-  return join(places, ", ");
+  return comment_text(join(places, ", "));
 }
 
 std::string shapes_of(const std::vector<std::string>& names, const std::vector<const ir::Value*>& parameters,
@@ -26,7 +31,7 @@ std::string shapes_of(const std::vector<std::string>& names, const std::vector<c
   std::vector<std::string> in, out;
   for (size_t i = 0; i < names.size(); ++i) in.push_back(names[i] + ": " + ir::str(parameters[i]->type));
   for (const ir::Value* v : results) out.push_back(ir::str(v->type));
-  return fmt::format("{} -> {}", fmt::join(in, ", "), fmt::join(out, ", "));
+  return comment_text(fmt::format("{} -> {}", fmt::join(in, ", "), fmt::join(out, ", ")));
 }
 
 }  // namespace godwit::emit

@@ -8,6 +8,8 @@
 
 namespace godwit::emit {
 
+// Names come from files: nothing of them may end a comment or go on in the next line.
+std::string comment_text(std::string text);
 // The source's name where it is a word, else "x" for the first and the op that makes it for the others.
 std::string parameter_name(const ir::Value* v, size_t position);
 // "encoder.layers.0, encoder.layers.1, encoder.layers.2, ... (12 in all)"

@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "base/error.h"
+#include "emit/code/describe.h"
 #include "executors/mlx/executor.h"
 
 namespace godwit::emit {
@@ -49,8 +50,8 @@ std::string title(const ir::Module& module) {
   auto source = module.metadata.find("source");
   std::string name =
       source == module.metadata.end() ? "a graph" : std::filesystem::path(source->second).filename().string();
-  std::erase_if(name, [](unsigned char c) { return c < 0x20; });
-  return name;
+  std::erase(name, '"');  // it stands in a docstring
+  return comment_text(name);
 }
 
 }  // namespace godwit::emit

@@ -11,8 +11,8 @@ namespace godwit::emit {
 using ops::Param;
 
 MethodWriter::MethodWriter(const Program& program, const Block& block, const std::vector<std::string>& fields,
-                           int depth, int width)
-    : program_(program), block_(block), depth_(depth), width_(width) {
+                           const Spelling& spelling, int depth, int width)
+    : program_(program), block_(block), spelling_(spelling), depth_(depth), width_(width) {
   count_scopes(block.body);
   for (size_t i = 0; i < block.weights.size(); ++i) {
     values_[block.weights[i]] = fields.at(i);
@@ -42,7 +42,7 @@ std::string MethodWriter::value(const ir::Value* v) {
     return found->second;
   }
   require<InternalError>(is_constant(v), "value {} is read before it is made", v->name);
-  return literal(constant_value(v));
+  return spelling_.array(constant_value(v));
 }
 
 std::vector<std::string> MethodWriter::values(const std::vector<const ir::Value*>& list) {
@@ -158,9 +158,11 @@ std::string MethodWriter::argument(const ir::Node& node, const Param& p, size_t&
     case Param::Kind::operands: {
       std::vector<std::string> items;
       while (next < node.inputs.size()) items.push_back(value(node.inputs[next++]));
-      return list(items);
+      return spelling_.list(items);
     }
-    default: return attribute(ops::attribute(node, p), p.kind, in_pattern);
+    default:
+      return spelling_.attribute(ops::attribute(node, p), p.kind, in_pattern,
+                                 [&](const ir::Dim& d) { return d.is_known() ? integer(d.value()) : dim(d); });
   }
 }
 

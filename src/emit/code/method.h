@@ -8,6 +8,7 @@
 
 #include "emit/code/names.h"
 #include "emit/code/program.h"
+#include "emit/code/spelling.h"
 #include "ops/op.h"
 
 namespace godwit::emit {
@@ -15,8 +16,8 @@ namespace godwit::emit {
 class MethodWriter {
  public:
   // `fields`: how the body refers to the block's weights, by parallel position. `depth` and `width` of the indent.
-  MethodWriter(const Program& program, const Block& block, const std::vector<std::string>& fields, int depth,
-               int width);
+  MethodWriter(const Program& program, const Block& block, const std::vector<std::string>& fields,
+               const Spelling& spelling, int depth, int width);
   virtual ~MethodWriter() = default;
 
   const std::string& text() const { return text_; }
@@ -37,9 +38,7 @@ class MethodWriter {
 
  protected:
   // Spelling
-  virtual std::string literal(const Tensor& tensor) const = 0;
-  virtual std::string attribute(const ir::Attr& attr, ops::Param::Kind kind, bool in_pattern) = 0;
-  virtual std::string list(const std::vector<std::string>& items) const = 0;
+  virtual std::string integer(int64_t value) const = 0;  // a size or an index
   virtual std::string absent() const = 0;
   virtual std::string size_of(const std::string& array, size_t axis) const = 0;
   virtual std::string binary(char op, const std::string& a, const std::string& b) const = 0;
@@ -82,6 +81,7 @@ class MethodWriter {
 
   const Program& program_;
   const Block& block_;
+  const Spelling& spelling_;
 
  private:
   std::string argument(const ir::Node& node, const ops::Param& p, size_t& next, bool in_pattern);

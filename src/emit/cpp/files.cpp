@@ -50,15 +50,15 @@ int main(int count, char** arguments) {{
       std::cout << name << ": largest error " << error << (error <= {5} ? "" : "  FAILED") << "\n";
     }};
 )",
-      names.name_space, cpp_text(options.weights), cpp_text(options.golden), names.class_name,
-      names.has_constants ? ", folder / \"constants.safetensors\"" : "", cpp_real(options.tolerance));
+      names.name_space, text_literal(options.weights), text_literal(options.golden), names.class_name,
+      names.has_constants ? ", folder / \"constants.safetensors\"" : "", cpp.real(options.tolerance));
   const auto main_graph = module.graphs.find("main");
   if (main_graph != module.graphs.end()) {
     const ir::Graph& graph = main_graph->second;
     const bool has_steps = options.golden_steps > 0;
     std::vector<std::string> inputs;
     for (const ir::Value* v : graph.inputs) {
-      const std::string name = cpp_text("input/" + v->name);
+      const std::string name = text_literal("input/" + v->name);
       if (v->type.sequence)
         inputs.push_back(fmt::format("godwit::Sequence{{golden.list({})}}", name));
       else
@@ -75,10 +75,10 @@ int main(int count, char** arguments) {{
         out += fmt::format(
             "    for (size_t i = 0; i < {0}.items.size(); ++i) compare(({1} + std::string(\".\") + "
             "std::to_string(i)).c_str(), {0}.items[i]);\n",
-            field, cpp_text(graph.output_names[i]));
+            field, text_literal(graph.output_names[i]));
       else
-        out +=
-            fmt::format("    compare({}, {}{});\n", cpp_text(graph.output_names[i]), field, has_steps ? ", step" : "");
+        out += fmt::format("    compare({}, {}{});\n", text_literal(graph.output_names[i]), field,
+                           has_steps ? ", step" : "");
     }
     if (has_steps) out += "    }\n";
   }

@@ -9,17 +9,6 @@ namespace godwit::emit {
 
 using ops::Param;
 
-std::string CppMethod::literal(const Tensor& tensor) const { return cpp_array(tensor); }
-
-std::string CppMethod::attribute(const ir::Attr& attr, Param::Kind kind, bool in_pattern) {
-  return cpp_attribute(attr, kind, in_pattern,
-                       [&](const ir::Dim& d) { return d.is_known() ? cpp_int(d.value()) : dim(d); });
-}
-
-std::string CppMethod::list(const std::vector<std::string>& items) const {
-  return fmt::format("{{{}}}", fmt::join(items, ", "));
-}
-
 std::string CppMethod::size_of(const std::string& array, size_t axis) const {
   return fmt::format("{}.shape({})", array, axis);
 }
@@ -215,7 +204,7 @@ void CppMethod::bind(const Statement& s) {
 
 void CppMethod::check(const Statement& s) {
   line(fmt::format("if (!read_bool({})) throw UsageError({});", value(s.node->inputs.at(0)),
-                   cpp_text(std::get<std::string>(*s.node->find("message")))));
+                   text_literal(std::get<std::string>(*s.node->find("message")))));
 }
 
 }  // namespace godwit::emit

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "emit/code/method.h"
+#include "emit/cpp/literals.h"
 
 namespace godwit::emit {
 
@@ -13,16 +14,14 @@ class CppMethod : public MethodWriter {
   // `members`: for each called scope ("encoder.layers") the member that holds the block or the vector of blocks.
   CppMethod(const Program& program, const Block& block, const std::vector<std::string>& fields,
             const std::map<const Statement*, std::string>& members)
-      : MethodWriter(program, block, fields, 1, 2), members_(members) {
+      : MethodWriter(program, block, fields, cpp, 1, 2), members_(members) {
     for (const auto& [statement, name] : members) reserve(name);
   }
 
   static std::string type_of(const ir::Value* v) { return v->type.sequence ? "Sequence" : "array"; }
 
  protected:
-  std::string literal(const Tensor& tensor) const override;
-  std::string attribute(const ir::Attr& attr, ops::Param::Kind kind, bool in_pattern) override;
-  std::string list(const std::vector<std::string>& items) const override;
+  std::string integer(int64_t value) const override { return cpp_int(value); }
   std::string absent() const override { return "std::nullopt"; }
   std::string size_of(const std::string& array, size_t axis) const override;
   std::string binary(char op, const std::string& a, const std::string& b) const override;

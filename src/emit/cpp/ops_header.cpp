@@ -48,7 +48,7 @@ std::string declare(const ops::Op& op) {
     names.push_back(p.name);
     if (i < first_default) continue;
     const auto number = [](const ir::Dim& d) { return cpp_int(d.value()); };
-    params.back() += " = " + (p.fallback ? cpp_attribute(*p.fallback, p.kind, false, number) : "std::nullopt");
+    params.back() += " = " + (p.fallback ? cpp.attribute(*p.fallback, p.kind, false, number) : "std::nullopt");
   }
   const std::string result = result_of(op);
   return fmt::format("inline {} {}({}) {{\n  static const auto f = row<{}({})>(\"{}\");\n  return f({});\n}}\n", result,

@@ -48,7 +48,7 @@ class ClassWriter {
           "namespace {\n\n// Weights that the file has under other names.\nconst std::map<std::string, std::string> "
           "stored_names{\n";
       for (const auto& [name, stored] : layouts_.aliases)
-        out += fmt::format("    {{{}, {}}},\n", cpp_text(name), cpp_text(stored));
+        out += fmt::format("    {{{}, {}}},\n", text_literal(name), text_literal(stored));
       out += "};\n\n}  // namespace\n\n";
     }
     const bool constants = has_constants(program_),
@@ -57,7 +57,7 @@ class ClassWriter {
         fmt::format("{0}::{0}({1})\n    : {0}(Weights({{weights{2}}}{3})) {{}}\n\n", class_, constructor_parameters(),
                     constants ? ", constants" : "", layouts_.aliases.empty() ? "" : ", stored_names");
     out += constructor(class_ + "::" + class_ + (has_weights ? "(const Weights& weights)" : "(const Weights&)"),
-                       layouts_.model, cpp_text(layouts_.prefix), true);
+                       layouts_.model, text_literal(layouts_.prefix), true);
     return out + definitions_ + "}  // namespace " + name_space() + "\n";
   }
 
@@ -93,11 +93,11 @@ class ClassWriter {
     std::vector<std::string> first;
     std::string body;
     auto below = [&](const std::string& name) {
-      if (is_model) return cpp_text(at.substr(1, at.size() - 2) + name);
-      return at + " + " + cpp_text(name);
+      if (is_model) return text_literal(at.substr(1, at.size() - 2) + name);
+      return at + " + " + text_literal(name);
     };
     for (const Field& f : layout.fields)
-      first.push_back(fmt::format("{}(weights({}))", f.name, is_model ? cpp_text(f.suffix) : below(f.suffix)));
+      first.push_back(fmt::format("{}(weights({}))", f.name, is_model ? text_literal(f.suffix) : below(f.suffix)));
     for (const Member& m : layout.members) {
       const std::string path = m.path.empty() ? "" : m.path + ".";
       if (m.count == 0) {

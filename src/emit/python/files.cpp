@@ -52,7 +52,7 @@ def main():
     model = {0}(read_weights(weights))
     passed = True
 )",
-      class_name, fmt::format("{}", options.tolerance), python_text(options.golden));
+      class_name, fmt::format("{}", options.tolerance), text_literal(options.golden));
   const auto main_graph = module.graphs.find("main");
   if (main_graph != module.graphs.end()) {
     const ir::Graph& graph = main_graph->second;
@@ -60,7 +60,7 @@ def main():
     const std::string of_step = has_steps ? "[step]" : "", indent = has_steps ? "        " : "    ";
     std::vector<std::string> inputs;
     for (const ir::Value* v : graph.inputs) {
-      const std::string name = python_text("input/" + v->name);
+      const std::string name = text_literal("input/" + v->name);
       inputs.push_back(v->type.sequence ? fmt::format("read_list(golden, {})", name)
                                         : fmt::format("golden[{}]{}", name, of_step));
     }
@@ -68,8 +68,8 @@ def main():
     out += fmt::format("{}outputs = model({})\n", indent, fmt::join(inputs, ", "));
     for (size_t i = 0; i < graph.outputs.size(); ++i) {
       const std::string value = graph.outputs.size() == 1 ? "outputs" : fmt::format("outputs[{}]", i);
-      const std::string name = python_text(graph.output_names[i]),
-                        stored = python_text("output/" + graph.output_names[i]);
+      const std::string name = text_literal(graph.output_names[i]),
+                        stored = text_literal("output/" + graph.output_names[i]);
       if (graph.outputs[i]->type.sequence)
         out += fmt::format(
             "{0}for item, expected in zip({1}, read_list(golden, {2}), strict=True):\n{0}    passed &= compare({3}, "

@@ -9,17 +9,8 @@ namespace godwit::emit {
 
 using ops::Param;
 
-std::string PythonMethod::literal(const Tensor& tensor) const { return python_array(tensor); }
-
-std::string PythonMethod::attribute(const ir::Attr& attr, Param::Kind kind, bool in_pattern) {
-  return python_attribute(attr, kind, in_pattern, [&](const ir::Dim& d) {
-    if (!d.is_known()) return dim(d);
-    return std::to_string(std::clamp<int64_t>(d.value(), INT32_MIN, INT32_MAX));  // sizes are 32 bits wide in MLX
-  });
-}
-
-std::string PythonMethod::list(const std::vector<std::string>& items) const {
-  return fmt::format("[{}]", fmt::join(items, ", "));
+std::string PythonMethod::integer(int64_t value) const {
+  return std::to_string(std::clamp<int64_t>(value, INT32_MIN, INT32_MAX));  // sizes are 32 bits wide in MLX
 }
 
 std::string PythonMethod::size_of(const std::string& array, size_t axis) const {
@@ -255,7 +246,7 @@ void PythonMethod::bind(const Statement& s) {
 void PythonMethod::check(const Statement& s) {
   line(fmt::format("if not {}.item():", value(s.node->inputs.at(0))));
   Nested nested(*this);
-  line(fmt::format("raise ValueError({})", python_text(std::get<std::string>(*s.node->find("message")))));
+  line(fmt::format("raise ValueError({})", text_literal(std::get<std::string>(*s.node->find("message")))));
 }
 
 }  // namespace godwit::emit

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "emit/code/method.h"
+#include "emit/python/literals.h"
 
 namespace godwit::emit {
 
@@ -14,12 +15,10 @@ class PythonMethod : public MethodWriter {
   // `functions` collects the names of the ops.py functions that the body calls.
   PythonMethod(const Program& program, const Block& block, const std::vector<std::string>& fields,
                const std::map<const Statement*, std::string>& members, std::set<std::string>& functions)
-      : MethodWriter(program, block, fields, 2, 4), members_(members), functions_(functions) {}
+      : MethodWriter(program, block, fields, python, 2, 4), members_(members), functions_(functions) {}
 
  protected:
-  std::string literal(const Tensor& tensor) const override;
-  std::string attribute(const ir::Attr& attr, ops::Param::Kind kind, bool in_pattern) override;
-  std::string list(const std::vector<std::string>& items) const override;
+  std::string integer(int64_t value) const override;
   std::string absent() const override { return "None"; }
   std::string size_of(const std::string& array, size_t axis) const override;
   std::string binary(char op, const std::string& a, const std::string& b) const override;

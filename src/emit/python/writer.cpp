@@ -26,11 +26,11 @@ class ModuleWriter {
     out += "from pathlib import Path\n\nimport mlx.core as mx\nimport mlx.nn as nn\n";
     if (!functions_.empty()) out += "\nimport ops\n";
     out += fmt::format("\nFOLDER = Path(__file__).resolve().parent\nWEIGHTS = FOLDER / {}\n",
-                       python_text(options_.weights));
+                       text_literal(options_.weights));
     if (!layouts_.aliases.empty()) {
       out += "\n# Weights that the file has under other names.\nSTORED_NAMES = {\n";
       for (const auto& [name, stored] : layouts_.aliases)
-        out += fmt::format("    {}: {},\n", python_text(name), python_text(stored));
+        out += fmt::format("    {}: {},\n", text_literal(name), text_literal(stored));
       out += "}\n";
     }
     out += "\n\ndef read_weights(path=WEIGHTS):\n    weights = mx.load(str(path))\n";
@@ -53,24 +53,32 @@ class ModuleWriter {
  private:
   std::string constructor(const Layout& layout, bool is_model) const {
     std::string out;
-    auto path = [&](const std::string& below) { return is_model ? layouts_.prefix + below : "{at}" + below; };
-    auto quoted = [&](const std::string& text) {
-      return (text.find('{') != std::string::npos ? "f" : "") + python_text(text);
+    // The name of a part's weights up to its own: a literal, or an f-string around `at` and `index`.
+    auto path = [&](const std::string& below, const std::string& index) {
+      if (is_model && index.empty()) return text_literal(layouts_.prefix + below);
+      return "f" + text_literal((is_model ? in_braces(layouts_.prefix) : "{at}") + in_braces(below) + index);
     };
     for (const Field& f : layout.fields)
       out += fmt::format("        self.{} = weights[{}]  # {}\n", f.name,
-                         is_model ? python_text(f.suffix) : "at + " + python_text(f.suffix), ir::str(f.weight->type));
+                         is_model ? text_literal(f.suffix) : "at + " + text_literal(f.suffix), ir::str(f.weight->type));
     for (const Member& m : layout.members) {
       const std::string below = m.path.empty() ? "" : m.path + ".";
       if (m.count == 0) {
-        out += fmt::format("        self.{} = {}(weights, {})\n", m.name, m.block->name, quoted(path(below)));
+        out += fmt::format("        self.{} = {}(weights, {})\n", m.name, m.block->name, path(below, ""));
         continue;
       }
       const std::string range =
           m.first_index ? fmt::format("{}, {}", m.first_index, m.first_index + m.count) : std::to_string(m.count);
       out += fmt::format("        self.{} = [{}(weights, {}) for i in range({})]\n", m.name, m.block->name,
-                         quoted(path(below) + "{i}."), range);
+                         path(below, "{i}."), range);
     }
+    return out;
+  }
+
+  // Braces of a name mean themselves in an f-string.
+  static std::string in_braces(const std::string& text) {
+    std::string out;
+    for (char c : text) out += c == '{' || c == '}' ? std::string(2, c) : std::string(1, c);
     return out;
   }
 
