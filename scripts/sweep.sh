@@ -16,4 +16,6 @@ done
 for script in onnx_backend core_aten trace_ops; do
   [ ! -f tools/sweeps/$script.py ] || "$python" tools/sweeps/$script.py --summary "docs/coverage/$script.json"
 done
+cmake --install build --prefix build/test-prefix >/dev/null
+OMP_NUM_THREADS=1 "$python" tools/real_models/run.py --prefix build/test-prefix --summary docs/coverage/real-models.json
 "$python" tools/sweeps/coverage.py
