@@ -74,6 +74,7 @@ TEST(ImportPt2, RecurrentLayers) { check("recurrent", 1e-4); }
 TEST(ImportPt2, BuffersThatAreWrittenAreState) { check("counter", 1e-5); }
 TEST(ImportPt2, ControlFlow) { check("control", 1e-5); }
 TEST(ImportPt2, SymbolicSizes) { check("symbolic", 1e-5); }
+TEST(ImportPt2, MappedFunctions) { check("mapped", 1e-5); }
 // Keys come out of a bfloat16 region: one rounding (2^-8) of theirs moves the result.
 TEST(ImportPt2, AutocastTiedAndStridedWeights) { check("mixed", 4.0 / 128); }
 

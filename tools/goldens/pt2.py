@@ -131,6 +131,21 @@ class Symbolic(nn.Module):
         return half.sum(1), places, picked.sum(), torch.nn.functional.pad(x, (1, n)).mean(1)
 
 
+class Mapped(nn.Module):
+    """vmap over scalars: axes hidden in turn and shown at other places, results without some of them."""
+
+    def forward(self, x):
+        rows, columns = torch.arange(x.shape[0]), torch.arange(x.shape[1])
+
+        def keep(i, j):
+            return (j <= i + 1) & (torch.remainder(j, 3) != 2)
+
+        mask = torch.vmap(torch.vmap(keep, in_dims=(None, 0)), in_dims=(0, None))(rows, columns)
+        repeated = torch.vmap(lambda value: torch.vmap(lambda j: value * 2 + 1)(columns))(x[:, 0])
+        folded = torch.vmap(torch.vmap(lambda value: torch.where(value > 0, value * 2, -value)), in_dims=1)(x)
+        return mask.float() * x, repeated, folded
+
+
 def dim(name, low=2):
     return torch.export.Dim(name, min=low, max=64)
 
@@ -145,6 +160,7 @@ def cases():
     yield "mixed", Mixed().eval(), (r(2, 3, 4),), None
     yield "picked", Picked(), (r(3, 4),), None
     yield "symbolic", Symbolic(), (r(3, 8),), {"x": {0: dim("rows"), 1: dim("columns", 4)}}
+    yield "mapped", Mapped(), (r(3, 4),), None
 
 
 def text(values):

@@ -8,9 +8,6 @@
 
 namespace godwit::frontends::pt2 {
 
-namespace {
-
-// A target as an operator's name and overload: "torch.ops.aten.add.Tensor" -> aten::add, Tensor.
 std::optional<std::pair<std::string, std::string>> operator_of(const std::string& target) {
   constexpr std::string_view prefix = "torch.ops.";
   if (!target.starts_with(prefix)) return std::nullopt;
@@ -19,6 +16,8 @@ std::optional<std::pair<std::string, std::string>> operator_of(const std::string
   if (b == std::string::npos) return std::nullopt;
   return std::pair(rest.substr(0, a) + "::" + rest.substr(a + 1, b - a - 1), rest.substr(b + 1));
 }
+
+namespace {
 
 // The name under which a target is reported: "aten.histc", "higher_order.flex_attention".
 std::string short_name(std::string target) {
@@ -146,6 +145,7 @@ bool Translation::is_blocked(const Node& node, const Scope& scope) const {
 }
 
 std::optional<Values> Translation::translated(const Node& node, Scope& scope) {
+  if (is_vmapped(node, scope)) return vmapped(node, scope);
   if (node.target.starts_with("torch.ops.higher_order.")) return higher_order(node, scope);
   auto op = operator_of(node.target);
   if (!op) return scalar(node, scope);
@@ -220,6 +220,13 @@ void Translation::assign(const Node& node, const Argument& output, const Value& 
                        describe(node), output.items.size(), items ? items->size() : 1);
     for (size_t i = 0; i < items->size(); ++i) assign(node, output.items[i], (*items)[i], scope);
     return;
+  }
+  if (const auto* opaque = value.get<std::shared_ptr<aten::Opaque>>()) {
+    if (const auto* hidden = dynamic_cast<const Hidden*>(opaque->get())) {
+      scope.names[output.name] = session.heap.make(hidden->value);
+      scope.levels[output.name] = hidden->levels;
+      return;
+    }
   }
   scope.names[output.name] = value;
   if (output.kind == Kind::symbol) {

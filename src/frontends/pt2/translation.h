@@ -40,6 +40,7 @@ class Translation {
   struct Scope {
     const Graph& graph;
     std::map<std::string, Value> names;
+    std::map<std::string, std::vector<int64_t>> levels;  // tensors inside vmap: see vmap.cpp
   };
 
   void run_node(const Node& node, Scope& scope);
@@ -64,12 +65,33 @@ class Translation {
   Values list_operand(const Node& node, size_t i, const Scope& scope) const;
   std::vector<ir::Value*> read_all(const Values& values) const;
 
+  // vmap.cpp
+  using Levels = std::vector<int64_t>;
+  // A tensor inside vmap with the levels whose axes the program does not see: its first ones, in this order.
+  struct Hidden : aten::Opaque {
+    ir::Value* value = nullptr;
+    Levels levels;
+  };
+  static bool is_vmapped(const Node& node, const Scope& scope);
+  Values vmapped(const Node& node, Scope& scope);
+  Hidden hidden(const Node& node, const Scope& scope) const;
+  Value with_levels(ir::Value* value, Levels levels);
+  int64_t vmap_number(const Node& node, size_t operand, int64_t least, int64_t most) const;
+  Value hide_axis(const Node& node, const Scope& scope);
+  Value show_axis(const Node& node, const Scope& scope);
+  Value expand_seen(const Node& node, const Scope& scope);
+  Values mapped_operator(const Node& node, const Scope& scope);
+  Value aligned(const Argument& argument, const Levels& levels, const Scope& scope);
+
   // scalar.cpp
   std::optional<Values> scalar(const Node& node, Scope& scope);
 
   std::map<std::string, ir::Dim> symbols_;
   std::string file_;
 };
+
+// A target as an operator's name and overload: "torch.ops.aten.add.Tensor" -> aten::add, Tensor.
+std::optional<std::pair<std::string, std::string>> operator_of(const std::string& target);
 
 // Arithmetic on numbers, known, symbolic or of the run: "add", "floordiv", "ge", "sym_max" ... nullopt: not known.
 std::optional<Value> number_operator(aten::Session& session, const std::string& name, const Values& arguments);
