@@ -4,12 +4,12 @@ PYTHON = $(BUILD)/venv/bin/python
 AUDIO ?=
 export GODWIT_PYTHON = $(abspath $(PYTHON))
 
-.PHONY: help build test test-fast sweep bench demo format lint clean setup-build setup-demo setup-test
+.PHONY: help build test test-fast sweep bench demo format lint clean setup-build setup-demo setup-test setup-lint
 
 help:            ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/' | expand -t 20
 
-setup-build setup-demo setup-test:
+setup-build setup-demo setup-test setup-lint:
 	@scripts/setup.sh $(@:setup-%=%)
 
 build: setup-build  ## compile; the binary is build/bin/godwit
@@ -31,10 +31,10 @@ sweep: setup-test build  ## all model zoos and backend suites (hours), then docs
 bench: setup-demo build  ## latency of the real models beside onnxruntime
 	$(PYTHON) tools/demo/demo.py $(if $(AUDIO),--audio $(AUDIO)) --threads 1
 
-format:  ## clang-format over our sources
+format: setup-lint  ## clang-format over our sources
 	git ls-files '*.cpp' '*.h' | xargs clang-format -i
 
-lint: setup-build  ## layer arrows, formatting
+lint: setup-lint  ## layer arrows, formatting
 	python3 scripts/check_layers.py
 	git ls-files '*.cpp' '*.h' | xargs clang-format --dry-run --Werror
 

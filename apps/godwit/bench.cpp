@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "device.h"
+#include "inputs.h"
 #include "load.h"
 #include "parity/reference.h"
 #include "parity/report.h"
@@ -16,7 +17,7 @@ namespace {
 
 struct Options {
   std::string model, against, reference, inputs, report, graph = "main", device = "cpu", executor;
-  std::vector<std::string> sizes;
+  std::vector<std::string> sizes, shapes;
   int threads = 1, runs = 100, warmup = 10;
   bool json = false;
 };
@@ -47,7 +48,7 @@ void print(const parity::BenchResult& r) {
 
 int run(const Options& options) {
   use_device(options.device);
-  const Loaded loaded = load_to_run(options.model);
+  const Loaded loaded = load_to_run(options.model, shape_options(options.shapes));
   require<UsageError>(loaded.module.graphs.contains(options.graph), "there is no graph called {}", options.graph);
   const parity::Tensors inputs = example_inputs(loaded.module.graphs.at(options.graph), options.inputs, options.sizes);
   std::unique_ptr<parity::Reference> peer;
@@ -82,6 +83,8 @@ Verb add_bench(CLI::App& app) {
   verb->add_option("--against", options->against, "torch or onnxruntime: run the original beside it");
   verb->add_option("--reference", options->reference, "The original, where the package's record of it does not hold");
   verb->add_option("--inputs", options->inputs, "A .safetensors file with the inputs (default: random)");
+  verb->add_option("--input", options->shapes,
+                   "NAME=SHAPE[:DTYPE]: where a source file does not say the shape of an input");
   verb->add_option("--size", options->sizes, "SYMBOL=N: a symbolic dimension of random inputs (default 2)");
   verb->add_option("--graph", options->graph, "The graph to measure")->capture_default_str();
   verb->add_option("--device", options->device, "cpu or gpu")->capture_default_str();
@@ -95,6 +98,9 @@ Verb add_bench(CLI::App& app) {
       ->check(CLI::Range(0, 1000000));
   verb->add_option("--report", options->report, "Write a report: .json, .md or .html");
   verb->add_flag("--json", options->json, "One JSON object on stdout");
+  verb->footer(
+      footer("  godwit bench model --against onnxruntime --threads 2\n"
+             "  godwit bench model --size batch=8 --size length=128 --report speed.html\n"));
   return {verb, [options] { return run(*options); }};
 }
 

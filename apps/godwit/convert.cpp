@@ -273,6 +273,13 @@ Verb add_convert(CLI::App& app) {
   verb->add_option("--report", options->report, "With --validate or --benchmark: .json, .md or .html");
   verb->add_option("--dump-after", options->dump_after, "Print the graph on stderr after this pass");
   verb->add_flag("--json", options->json, "One JSON object on stdout");
+  verb->footer(
+      footer("  godwit convert model.onnx -o model --validate         and prove it: runs the original beside it\n"
+             "  godwit convert model.pt2 -o model --input x=batch,3,224,224      names for dynamic dimensions\n"
+             "  godwit convert vad.onnx -o vad --input sr=16000       an input becomes a constant\n"
+             "  godwit convert net.py --model-class 'Net(width=2)' --input x=batch,3,height,width -o net\n"
+             "  godwit convert all-MiniLM-L6-v2/ -o minilm            a transformers folder, batch and length dynamic\n"
+             "  godwit convert model.pt2 -o model --emit cpp,python   and code beside it\n"));
   return {verb, [options] { return run(*options); }};
 }
 

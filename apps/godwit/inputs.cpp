@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstring>
 #include <filesystem>
 #include <optional>
 #include <set>
@@ -100,14 +101,59 @@ Tensor load_one(const std::string& name, const std::string& path) {
 
 Tensor given_value(const ir::Value& input, const std::string& text) {
   if (auto number = as_number(text)) return Tensor::scalar(input.dtype(), *number);
+  const bool is_file = text.ends_with(".npy") || text.ends_with(".safetensors");
+  require<UsageError>(is_file,
+                      "--input {}={}: neither a .npy or .safetensors file, a number, a shape (1,3,8) nor random",
+                      input.name, text);
   return load_one(input.name, text);
+}
+
+// "1,3,224,224", "B,8:int64": a comma or a dtype tells a shape from other words.
+bool is_shape(const std::string& text) {
+  const auto word = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) || std::strchr("_,:*+- ", c); };
+  return text.find_first_of(",:") != std::string::npos && std::all_of(text.begin(), text.end(), word);
+}
+
+// A shape that the user gives settles the symbols of the input.
+void fit_shape(const ir::Value& input, const ir::Shape& shape, ir::Dim::Env& env) {
+  const ir::Shape& declared = input.shape();
+  bool fits = shape.size() == declared.size();
+  for (size_t i = 0; fits && i < shape.size(); ++i) {
+    const auto symbol = declared[i].as_symbol();
+    if (symbol && shape[i].is_known())
+      fits = env.emplace(*symbol, shape[i].value()).first->second == shape[i].value();
+    else
+      fits = shape[i] == declared[i];
+  }
+  require<UsageError>(fits, "input {} is {}, the shape {} is asked for", input.name, ir::str(input.type),
+                      ir::str(shape));
+}
+
+void check_sizes(const ir::Graph& graph, const ir::Dim::Env& sizes) {
+  std::set<std::string> known;
+  for (const ir::Value* input : graph.inputs)
+    if (input->type.shape)
+      for (const ir::Dim& d : *input->type.shape) d.visit_symbols([&](const std::string& s) { known.insert(s); });
+  for (const auto& [name, size] : sizes)
+    require<UsageError>(known.contains(name), "no input has a dimension called {}; {}", name,
+                        known.empty() ? "all are fixed" : fmt::format("there are {}", fmt::join(known, ", ")));
 }
 
 }  // namespace
 
+frontends::ImportOptions shape_options(const std::vector<std::string>& specs) {
+  std::vector<std::string> shapes;
+  for (const std::string& spec : specs) {
+    const size_t equals = spec.rfind('=');
+    if (equals != std::string::npos && is_shape(spec.substr(equals + 1))) shapes.push_back(spec);
+  }
+  return import_options(shapes);
+}
+
 std::map<std::string, executors::HostValue> run_inputs(const ir::Graph& graph, const std::vector<std::string>& specs,
                                                        const std::vector<std::string>& sizes, uint64_t seed) {
   ir::Dim::Env env = parse_sizes(sizes);
+  check_sizes(graph, env);
   std::map<std::string, std::string> texts;
   std::map<std::string, executors::HostValue> out;
   for (const std::string& spec : specs) {
@@ -121,7 +167,9 @@ std::map<std::string, executors::HostValue> run_inputs(const ir::Graph& graph, c
   for (const ir::Value* input : graph.inputs) {
     names.insert(input->name);
     auto text = texts.find(input->name);
-    if (text != texts.end() && text->second != "random")
+    if (text != texts.end() && is_shape(text->second))
+      fit_shape(*input, *import_options({input->name + "=" + text->second}).inputs.at(input->name).shape, env);
+    else if (text != texts.end() && text->second != "random")
       out[input->name] = {{given_value(*input, text->second)}, false};
     if (auto given = out.find(input->name); given != out.end() && given->second.items.size() == 1)
       learn_symbols(*input, given->second.items[0], env);

@@ -17,9 +17,12 @@ std::pair<std::string, std::string> split_pair(const std::string& spec, const ch
 // the frontend takes the value where the source says that the input is a scalar. Throws UsageError.
 frontends::ImportOptions import_options(const std::vector<std::string>& specs);
 
-// For a run: NAME=FILE.npy, NAME=FILE.safetensors (the tensor of that name), NAME=random, NAME=NUMBER, or one file
-// FILE.safetensors that holds all inputs. Inputs that are not named are random; symbols are given as NAME:SYMBOL=N
-// through `sizes` ("B=4"), 2 where nothing is said.
+// Of the inputs of a run, those that are given as shapes ("x=1,3,224,224"): what a source file may leave open.
+frontends::ImportOptions shape_options(const std::vector<std::string>& specs);
+
+// For a run: NAME=SHAPE (random values), NAME=FILE.npy, NAME=FILE.safetensors (the tensor of that name), NAME=random,
+// NAME=NUMBER, or one file FILE.safetensors that holds all inputs. Inputs that are not named are random; symbols are
+// given as NAME:SYMBOL=N through `sizes` ("B=4"), 2 where nothing is said. Throws UsageError.
 std::map<std::string, executors::HostValue> run_inputs(const ir::Graph& graph, const std::vector<std::string>& specs,
                                                        const std::vector<std::string>& sizes, uint64_t seed);
 

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/naming.h"
 #include "emit/package.h"
+#include "formats/detect.h"
 #include "passes/pass.h"
 
 namespace godwit::app {
@@ -19,29 +20,43 @@ void require_supported(const ir::Module& module, const fs::path& path) {
   const auto ops = frontends::unsupported_ops(module);
   if (ops.empty()) return;
   std::string list;
-  for (const auto& op : ops) list += fmt::format("\n  {} x {} ({})", op.count, op.name, fmt::join(op.places, ", "));
-  raise<FileError>("{}: {} ops are not supported:{}", path.string(), ops.size(), list);
+  std::map<std::string, int> counts;
+  for (const auto& op : ops) {
+    list += fmt::format("\n  {} x {} ({})", op.count, op.name, fmt::join(op.places, ", "));
+    counts[op.name] = op.count;
+  }
+  throw UnsupportedOps(fmt::format("{}: {} ops are not supported:{}", path.string(), ops.size(), list), counts);
 }
 
 Loaded load_for_inspection(const fs::path& path, const frontends::ImportOptions& options) {
   require<FileError>(fs::exists(path), "{}: no such file", path.string());
-  if (emit::is_package(path)) return {emit::read_package(path), "package", 0, {}};
+  if (emit::is_package(path)) return {emit::read_package(path), "package", 0, {}, {}};
   if (auto tensors = frontends::tensors_of(path)) {
-    Loaded loaded{{}, tensors->format, 0, {}};
+    Loaded loaded{{}, tensors->format, 0, {}, {}};
     loaded.module.weights = std::move(tensors->tensors);
     return loaded;
   }
-  frontends::Imported imported = frontends::import_model(path, options);
-  return {std::move(imported.module), imported.format, imported.source_nodes, imported.warnings};
+  try {
+    frontends::Imported imported = frontends::import_model(path, options);
+    return {std::move(imported.module), imported.format, imported.source_nodes, imported.warnings, {}};
+  } catch (const UsageError& e) {
+    // Shapes are missing: what the program text and the weights say is still worth showing.
+    auto outline = options.inputs.empty() ? frontends::outline(path) : std::nullopt;
+    if (!outline) throw;
+    Loaded loaded{{}, std::string(formats::name(formats::detect(path))), 0, {e.what()}, {}};
+    loaded.module.weights = std::move(outline->tensors);
+    loaded.outline = std::move(outline);
+    return loaded;
+  }
 }
 
 Loaded load_to_run(const fs::path& path, const frontends::ImportOptions& options) {
   require<FileError>(fs::exists(path), "{}: no such file", path.string());
-  if (emit::is_package(path)) return {emit::read_package(path), "package", 0, {}};
+  if (emit::is_package(path)) return {emit::read_package(path), "package", 0, {}, {}};
   frontends::Imported imported = frontends::import_model(path, options);
   require_supported(imported.module, path);
   naming(path, [&] { passes::optimize(imported.module); });
-  return {std::move(imported.module), imported.format, imported.source_nodes, imported.warnings};
+  return {std::move(imported.module), imported.format, imported.source_nodes, imported.warnings, {}};
 }
 
 }  // namespace godwit::app

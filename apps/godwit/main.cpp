@@ -1,14 +1,18 @@
 // godwit: one binary, one verb a file.
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <iostream>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/error.h"
+#include "base/progress.h"
+#include "load.h"
 #include "verbs.h"
 
 namespace {
@@ -36,12 +40,27 @@ std::string printable(std::string_view text) {
   return out;
 }
 
-int complain(const char* kind, const std::exception& error, int code) {
+// For people on stderr; with --json also for scripts on stdout.
+int complain(const char* kind, const std::exception& error, int code, bool json,
+             const std::map<std::string, int>& unsupported = {}) {
   std::cerr << "godwit: " << kind << printable(error.what()) << "\n";
+  if (json)
+    std::cout << nlohmann::json{{"status", "error"},
+                                {"error", error.what()},
+                                {"exit_code", code},
+                                {"unsupported", unsupported}}
+                     .dump(2, ' ', false, nlohmann::json::error_handler_t::replace)
+              << "\n";
   return code;
 }
 
+constexpr const char* exit_codes =
+    "Exit codes: 0 all that was asked passed, 1 a comparison failed, 2 the request or the file is at fault,\n"
+    "3 a fault of godwit itself.";
+
 }  // namespace
+
+std::string godwit::app::footer(const std::string& examples) { return "Examples:\n" + examples + "\n" + exit_codes; }
 
 int main(int argc, char** argv) {
   using namespace godwit;
@@ -57,25 +76,33 @@ int main(int argc, char** argv) {
       "godwit");
   app.set_version_flag("--version", GODWIT_VERSION);
   app.require_subcommand(1);
-  app.footer(
-      "Exit codes: 0 all that was asked passed, 1 a comparison failed, 2 the request or the file is at fault,\n"
-      "3 a fault of godwit itself.");
+  app.footer(exit_codes);
   std::vector<app::Verb> verbs;
   for (auto add : {app::add_inspect, app::add_convert, app::add_validate, app::add_bench, app::add_run, app::add_doctor,
                    app::add_ops})
     verbs.push_back(add(app));
+  const bool json = std::any_of(argv, argv + argc, [](const char* a) { return std::string_view(a) == "--json"; });
+  Progress::silence(json);
+  const bool is_verb =
+      std::ranges::any_of(verbs, [&](const auto& v) { return argc < 2 || v.parser->check_name(argv[1]); });
+  if (!is_verb && argv[1][0] != '-') {
+    std::cerr << "godwit: there is no verb '" << argv[1] << "'; godwit --help lists them\n";
+    return bad_input;
+  }
   try {
     app.parse(argc, argv);
     for (const app::Verb& verb : verbs)
       if (verb.parser->parsed()) return verb.run();
   } catch (const CLI::ParseError& e) {
     return app.exit(e) == 0 ? 0 : bad_input;
+  } catch (const app::UnsupportedOps& e) {
+    return complain("", e, bad_input, json, e.ops);
   } catch (const UsageError& e) {
-    return complain("", e, bad_input);
+    return complain("", e, bad_input, json);
   } catch (const FileError& e) {
-    return complain("", e, bad_input);
+    return complain("", e, bad_input, json);
   } catch (const std::exception& e) {
-    return complain("internal error: ", e, our_fault);
+    return complain("internal error: ", e, our_fault, json);
   }
   return our_fault;
 }

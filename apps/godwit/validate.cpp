@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "device.h"
 #include "emit/package.h"
+#include "inputs.h"
 #include "load.h"
 #include "parity/reference.h"
 #include "parity/report.h"
@@ -19,7 +20,7 @@ namespace {
 
 struct Options {
   std::string model, reference, golden, inputs, report, graph = "main", device = "cpu", executor;
-  std::vector<std::string> sizes;
+  std::vector<std::string> sizes, shapes;
   bool layers = false, json = false;
   double atol = -1, rtol = -1;
 };
@@ -48,7 +49,7 @@ std::vector<parity::Golden> goldens(const Options& options, const ir::Module& mo
 
 int run(const Options& options) {
   use_device(options.device);
-  const Loaded loaded = load_to_run(options.model);
+  const Loaded loaded = load_to_run(options.model, shape_options(options.shapes));
   require<UsageError>(loaded.module.graphs.contains(options.graph), "there is no graph called {}", options.graph);
   parity::ValidateOptions how{.graph = options.graph,
                               .executor = executor_for(options.device, options.executor),
@@ -80,6 +81,8 @@ Verb add_validate(CLI::App& app) {
                    "(test_data_set_K/input_I.pb, output_I.pb)");
   verb->add_option("--inputs", options->inputs,
                    "A .safetensors file with the inputs for --reference (default: random)");
+  verb->add_option("--input", options->shapes,
+                   "NAME=SHAPE[:DTYPE]: where a source file does not say the shape of an input");
   verb->add_option("--size", options->sizes, "SYMBOL=N: a symbolic dimension of random inputs (default 2)");
   verb->add_option("--graph", options->graph, "The graph to compare")->capture_default_str();
   verb->add_option("--device", options->device, "cpu or gpu")->capture_default_str();
@@ -90,6 +93,11 @@ Verb add_validate(CLI::App& app) {
   verb->add_option("--rtol", options->rtol, "Relative tolerance");
   verb->add_option("--report", options->report, "Write a report: .json, .md or .html");
   verb->add_flag("--json", options->json, "One JSON object on stdout");
+  verb->footer(
+      footer("  godwit validate model                                 against the golden in the package\n"
+             "  godwit validate model --reference model.onnx --layers against the original, node by node\n"
+             "  godwit validate model --golden test_data_set_0        against ONNX test data\n"
+             "  godwit validate model --reference model.pt2 --inputs x.safetensors --report proof.html\n"));
   return {verb, [options] { return run(*options); }};
 }
 

@@ -15,6 +15,9 @@ struct Verb {
   Run run;
 };
 
+// What stands below a verb's options: examples, then the exit codes.
+std::string footer(const std::string& examples);
+
 Verb add_inspect(CLI::App& app);
 Verb add_convert(CLI::App& app);
 Verb add_validate(CLI::App& app);

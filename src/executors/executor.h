@@ -11,6 +11,8 @@
 
 namespace godwit::executors {
 
+class ProfileRecorder;
+
 // Host tensors in and out; sequences are lists (ONNX), a plain tensor is a list of one.
 struct HostValue {
   std::vector<Tensor> items;
@@ -29,6 +31,8 @@ class Executor {
   virtual const ir::Graph& graph() const = 0;
   // What runs through MLX for want of a kernel: "conv (node conv1)". Known after a run; empty for the MLX executor.
   virtual std::vector<std::string> fallbacks() const { return {}; }
+  // Runs from here on tell the recorder what each node takes (profile.h); null ends that.
+  virtual void record(ProfileRecorder* recorder) = 0;
 };
 
 // "mlx", or "cpu": the plan with kernels of our own. Throws UsageError for another name.

@@ -13,6 +13,19 @@ namespace {
 
 constexpr size_t kPlacesShown = 5;
 
+// Weights in the layout of transformers.
+std::optional<BareTensors> folder_tensors(const std::filesystem::path& path) {
+  std::error_code ignored;
+  const std::string name(formats::name(formats::Format::config_folder));
+  for (const char* file : {"model.safetensors", "model.safetensors.index.json"})
+    if (std::filesystem::exists(path / file, ignored))
+      return BareTensors{name, formats::read_safetensors(path / file).tensors};
+  const auto pickled = path / "pytorch_model.bin";
+  if (std::filesystem::exists(pickled, ignored))
+    return BareTensors{name, formats::read_torch_checkpoint(pickled).tensors};
+  return std::nullopt;
+}
+
 }  // namespace
 
 namespace {
@@ -28,7 +41,8 @@ Imported import_format(formats::Format format, const std::filesystem::path& path
     case Format::safetensors:
     case Format::sharded_folder:
       raise<FileError>(
-          "{0} is a {1}: it holds weights but no graph. What is missing is the code of the model. If a Python file has "
+          "{0} is a {1} file: it holds weights but no graph. What is missing is the code of the model. If a Python "
+          "file has "
           "it: godwit convert FILE.py --model-class NAME --weights {0} --input x=SHAPE -o PACKAGE. If it is a "
           "transformers checkpoint: put its config.json beside it and convert the folder. Else, in Python: "
           "torch.export.save(torch.export.export(model, args), \"model.pt2\"), and convert model.pt2",
@@ -48,6 +62,10 @@ Imported import_format(formats::Format format, const std::filesystem::path& path
   require<FileError>(path.extension() != ".py",
                      "{0} is Python code: godwit convert {0} --model-class NAME -o PACKAGE exports it, with torch",
                      path.string());
+  std::error_code ignored;
+  require<FileError>(!std::filesystem::is_directory(path, ignored),
+                     "{} is a folder without a package (model.json), a config.json or sharded weights", path.string());
+  require<FileError>(std::filesystem::file_size(path, ignored) != 0, "{} is empty", path.string());
   raise<FileError>("{} is none of onnx, torchscript, pt2, torch state dict, safetensors, gguf, npy, npz",
                    path.string());
 }
@@ -68,6 +86,8 @@ std::optional<BareTensors> tensors_of(const std::filesystem::path& path) {
       case Format::sharded_folder: return BareTensors{name, formats::read_safetensors(path).tensors};
       case Format::torch_zip:
       case Format::torch_legacy: return BareTensors{name, formats::read_torch_checkpoint(path).tensors};
+      case Format::npy: return BareTensors{name, {{path.stem().string(), formats::read_npy(path)}}};
+      case Format::config_folder: return folder_tensors(path);
       case Format::npz: return BareTensors{name, formats::read_npz(path)};
       default: return std::nullopt;
     }

@@ -40,7 +40,7 @@ Imported import_pt2(const std::filesystem::path& path, const ImportOptions& opti
 // Looks at the bytes, not at the name. Throws FileError with what it found when the format has no graph.
 Imported import_model(const std::filesystem::path& path, const ImportOptions& options = {});
 
-// The tensors of a file that holds nothing else (safetensors, a PyTorch state dict); unset for any other file.
+// The tensors of a file that holds nothing else: safetensors, a PyTorch state dict, .npy, .npz; unset for any other.
 struct BareTensors {
   std::string format;
   std::map<std::string, Tensor> tensors;

@@ -5,6 +5,7 @@
 #include <chrono>
 
 #include "base/error.h"
+#include "base/progress.h"
 #include "base/thread_pool.h"
 #include "executors/executor.h"
 
@@ -37,15 +38,18 @@ BenchResult bench(const ir::Module& module, const Tensors& inputs, const BenchOp
     executor->run(arguments);
     return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
   };
+  Progress progress("bench", static_cast<uint64_t>(options.warmup + options.runs), "runs");
   for (int i = 0; i < options.warmup; ++i) {
     run_ms();
     if (peer) peer->run_ms();
+    progress.add(1);
   }
   BenchResult result;
   std::vector<double> theirs;
   for (int i = 0; i < options.runs; ++i) {
     result.series_ms.push_back(run_ms());
     if (peer) theirs.push_back(peer->run_ms());
+    progress.add(1);
   }
   result.latency = summarize(result.series_ms);
   result.threads = options.threads;

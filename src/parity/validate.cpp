@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "base/error.h"
+#include "base/progress.h"
 #include "executors/executor.h"
 #include "executors/mlx/executor.h"
 
@@ -99,9 +100,12 @@ class Validator {
     executor_->reset();
     Tensors found;
     std::map<std::string, Comparison> worst;
-    for (int64_t step = 0; step < std::max<int64_t>(golden.steps, 1); ++step) {
+    const int64_t steps = std::max<int64_t>(golden.steps, 1);
+    Progress progress("validate", static_cast<uint64_t>(steps), "calls");
+    for (int64_t step = 0; step < steps; ++step) {
       auto results = run(golden, step);
       compare_outputs(results, at_step(golden.outputs, golden, step), worst);
+      progress.add(1);
     }
     GoldenVerdict verdict{golden.name, !worst.empty(), 0};
     for (auto& [name, comparison] : worst) {

@@ -98,6 +98,38 @@ class Json(Case):
             header = json.loads(file.read(struct.unpack("<Q", file.read(8))[0]))
         self.assertEqual((header["y"]["dtype"], header["all"]["shape"]), ("F32", [3, 2]))
 
+    def test_run_with_a_profile(self):
+        answer = self.answer("run", self.package(), "--input", "flag=1", "--input", "n=3", "--profile", "--trace", "t.json",
+                             "--runs", "2")
+        profile = answer["profile"]
+        self.assert_types(profile, runs=int, ms=float, plain_ms=float, ops=list, nodes=list)
+        self.assertEqual(profile["runs"], 2)
+        calls = {op["op"]: op["calls"] for op in profile["ops"]}
+        self.assertEqual(calls["loop"], 1)
+        inside = [name for name, count in calls.items() if count == 3]  # the loop's body runs three times
+        for node in profile["nodes"]:
+            self.assert_types(node, op=str, name=str, place=str, executor=str, result=str, calls=int, ms=float)
+        with open(self.path("t.json")) as file:
+            events = json.load(file)["traceEvents"]
+        self.assertEqual([sum(e["name"] == name for e in events) for name in inside], [3] * len(inside))
+        self.assertTrue(inside)
+
+    def test_inspect_where_shapes_are_missing(self):
+        answer = self.answer("inspect", os.path.join(DATA, "torchscript", "stateful.pt"))
+        self.assertEqual(answer["graphs"], [])
+        self.assertEqual([p["name"] for p in answer["inputs"]], ["x"])
+        self.assertEqual(answer["ops"]["aten::gru_cell"], 1)
+        self.assertEqual(answer["parameters"], 108)
+        self.assertIn("--input x=SHAPE", answer["warnings"][0])
+
+    def test_inspect_of_files_without_a_graph(self):
+        answer = self.answer("inspect", os.path.join(DATA, "torch_checkpoints", "nested.pt"))
+        self.assertEqual({w["name"]: w["shape"] for w in answer["weights"]},
+                         {"a.w": [3, 4], "b.0": [3, 4], "b.1.c": [3, 4]})
+        answer = self.answer("inspect", os.path.join(DATA, "ops", "create.safetensors"))
+        self.assertEqual((answer["format"], answer["graphs"]), ("safetensors", []))
+        self.assertIn("--model-class", self.refusal("convert", os.path.join(DATA, "torch_checkpoints", "nested.pt"), "-o", "p"))
+
     def test_bench(self):
         answer = self.answer("bench", self.package(), "--runs", "3", "--warmup", "1")
         self.assert_types(answer, median_ms=float, p99_ms=float, peak_memory_bytes=int, threads=int)
@@ -179,12 +211,35 @@ class TestData(Case):
         return y["max"] > 0
 
 
+class Errors(Case):
+    """With --json a refusal is an object, too."""
+
+    def test_a_wrong_request(self):
+        answer = self.answer("convert", "absent.onnx", "-o", "p", code=2)
+        self.assertEqual((answer["status"], answer["exit_code"]), ("error", 2))
+        self.assertIn("absent.onnx", answer["error"])
+
+    def test_unsupported_ops_are_counted(self):
+        with open(os.path.join(DATA, "onnx", "functions.onnx"), "rb") as file:
+            model = file.read()
+        self.assertIn(b"\x22\x03Elu", model)
+        with open(self.path("odd.onnx"), "wb") as file:
+            file.write(model.replace(b"\x22\x03Elu", b"\x22\x03Elv"))
+        answer = self.answer("convert", "odd.onnx", "-o", "p", code=2)
+        self.assertEqual(answer["unsupported"], {"onnx.Elv": 1})
+        self.assertEqual(self.answer("inspect", "odd.onnx")["unsupported"], {"onnx.Elv": 1})
+        self.assertFalse(os.path.exists(self.path("p")))
+
+
 class Messages(Case):
     """Mistakes of every day end with exit code 2 and one line that names what is wrong."""
 
     def test_paths(self):
         self.assertIn("no such file", self.refusal("inspect", "absent.onnx"))
         self.assertIn("cannot open absent.onnx", self.refusal("convert", "absent.onnx", "-o", "p"))
+        open(self.path("empty.onnx"), "w").close()
+        self.assertIn("empty.onnx is empty", self.refusal("inspect", "empty.onnx"))
+        self.assertIn("is a folder without", self.refusal("inspect", self.folder))
         with open(self.path("text.onnx"), "w") as file:
             file.write("hello")
         self.assertIn("text.onnx", self.refusal("inspect", "text.onnx"))
@@ -203,6 +258,9 @@ class Messages(Case):
         self.assertIn("expects NAME=", self.refusal("run", package, "--input", "x"))
         tensors_file(self.path("x.safetensors"), {"x": ([3], [1, 2, 3])})
         said = self.refusal("run", package, "--input", "x.safetensors")
+        self.assertIn("no input has a dimension called q; all are fixed", self.refusal("run", package, "--size", "q=3"))
+        self.assertIn("input x is f32[2], the shape [3, 4]", self.refusal("run", package, "--input", "x=3,4"))
+        self.assertIn("a shape (1,3,8)", self.refusal("run", package, "--input", "x=nothing"))
         self.assertRegex(said, r"input x .*f32\[2\].*f32\[3\]")
 
     def test_absent_python(self):
@@ -222,7 +280,7 @@ class Messages(Case):
         self.assertIn("neither", self.refusal("convert", BRANCHES, "-o", "p", "--model-class", "Net"))
 
     def test_words_that_are_no_verbs_or_flags(self):
-        self.assertEqual(self.call("transmogrify").returncode, 2)
+        self.assertIn("no verb 'transmogrify'", self.refusal("transmogrify"))
         self.assertEqual(self.call("convert", BRANCHES).returncode, 2)
         self.assertEqual(self.call().returncode, 2)
 
@@ -231,6 +289,7 @@ class Messages(Case):
             done = self.call(verb, "--help")
             self.assertEqual(done.returncode, 0, verb)
             self.assertIn("--json", done.stdout, verb)
+            self.assertIn("Exit codes", done.stdout, verb)
 
 
 if __name__ == "__main__":

@@ -149,7 +149,7 @@ def spoken(text):
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "speech.wav")
         try:
-            subprocess.run(["espeak-ng", "-s", "140", "-w", path, text], check=True)
+            subprocess.run(["espeak-ng", "-v", "en-us", "-s", "130", "-p", "45", "-w", path, text], check=True)
         except FileNotFoundError:
             raise SystemExit("no audio: give a file (make demo AUDIO=x.wav) or install espeak-ng")
         return read_clip(path)

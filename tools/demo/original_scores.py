@@ -4,6 +4,7 @@ import importlib.util
 import os
 import sys
 import types
+import warnings
 
 import numpy as np
 
@@ -35,6 +36,7 @@ def import_openwakeword():
             module = types.ModuleType(name)
             module.__getattr__ = lambda attribute: None
             sys.modules[name] = module
+    warnings.filterwarnings("ignore", message="Specified provider")  # it asks for CUDA first
     import openwakeword
     return openwakeword
 

@@ -116,9 +116,14 @@ def adjust(dims, message, is_default, said):
     """Takes up the fixes that torch.export suggests. False where there are none."""
     import specs
     import torch
-    _, found, suggestions = message.partition("Suggested fixes:")
+    violated, found, suggestions = message.partition("Suggested fixes:")
     changed = False
-    for line in suggestions.splitlines() if found else []:
+    if not found:
+        # Conditions on lengths that torch cannot put as bounds ("length != 64", out of a look at strides).
+        for name in re.findall(r"\w+", "".join(re.findall(r"Constraints violated \((.*?)\)", violated))):
+            if name in dims and dims[name] is not torch.export.Dim.AUTO:
+                dims[name], changed = torch.export.Dim.AUTO, True
+    for line in suggestions.splitlines():
         name, equals, value = (part.strip() for part in line.partition(" = "))
         if not equals or name not in dims:
             continue
@@ -182,6 +187,7 @@ def shape_of(program, name, shapes):
 
 def run(options):
     import torch
+    from specs import Mistake
     torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()))
     source = load(options)
     args, kwargs, shapes = call_of(source, options)
@@ -190,6 +196,10 @@ def run(options):
     inputs = named_inputs(program, args, kwargs)
     record(options.golden, source.model, args, kwargs, inputs)
     described = {name: shape_of(program, name, shapes) for name in inputs}
+    for name, shape in described.items():
+        for wanted, length in zip(shapes.get(name, []), shape):
+            if isinstance(wanted, str) and isinstance(length, int) and options.input:
+                raise Mistake(f"the dimension {wanted} cannot be any length: the export fixes it to {length}")
     return {"inputs": described, "framework": f"torch {torch.__version__}", "what": source.what,
             "warnings": said}
 

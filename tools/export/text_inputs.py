@@ -13,9 +13,7 @@ def defaults(model, config):
     if main == "input_ids":
         return text(model, config)
     if main == "pixel_values":
-        size, channels = part(config, "image_size", 224), part(config, "num_channels", 3)
-        height, width = size if isinstance(size, (list, tuple)) else (size, size)
-        return one(f"pixel_values=batch,{channels},{height},{width}", (BATCH, channels, height, width))
+        return image(config)
     if main == "input_values":
         return one("input_values=batch,length", (BATCH, SAMPLES))
     if main == "input_features":
@@ -23,6 +21,12 @@ def defaults(model, config):
         specs, values = one(f"input_features=batch,{bins},{frames}", (BATCH, bins, frames))
         return with_decoder(specs, values, config)
     raise Mistake(f"no example inputs are known for {main}: give --input {main}=SHAPE")
+
+
+def image(config):
+    size, channels = part(config, "image_size", 224), part(config, "num_channels", 3)
+    height, width = size if isinstance(size, (list, tuple)) else (size, size)
+    return one(f"pixel_values=batch,{channels},{height},{width}", (BATCH, channels, height, width))
 
 
 def text(model, config):
@@ -34,6 +38,9 @@ def text(model, config):
         mask[-1, -2:] = 0  # padding, so that the golden depends on the mask
         specs.append(Spec("attention_mask=batch,length:int64"))
         values["attention_mask"] = mask
+    if "pixel_values" in taken and hasattr(config, "vision_config"):  # text and images side by side
+        image_specs, image_values = image(config)
+        specs, values = specs + image_specs, values | image_values
     if config.is_encoder_decoder and "decoder_input_ids" in taken:
         return with_decoder(specs, values, config)
     return specs, values

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "executors/profile.h"
 
 namespace godwit::executors {
 namespace {
@@ -135,7 +136,10 @@ HostValues CpuExecutor::run(const HostValues& given) {
     reason_ = "sequences of tensors";
   }
   if (!ready) {
-    if (!whole_) whole_ = std::make_unique<MlxExecutor>(module_, graph_->name);
+    if (!whole_) {
+      whole_ = std::make_unique<MlxExecutor>(module_, graph_->name);
+      whole_->record(recorder_);
+    }
     return whole_->run(given);
   }
   const plan::Plan& plan = ready->plan;
@@ -158,6 +162,18 @@ HostValues CpuExecutor::run(const HostValues& given) {
   const ThreadPool::Client client(pool);
   plan::run_block(plan.steps, {ready->base.data(), pool, observer_ ? &observer_ : nullptr});
   return out;
+}
+
+void CpuExecutor::record(ProfileRecorder* recorder) {
+  recorder_ = recorder;
+  if (whole_) whole_->record(recorder);
+  observer_ = nullptr;
+  if (!recorder) return;
+  observer_ = [recorder](const plan::Step& step) {
+    std::string made;
+    for (const ir::Value* v : step.node->outputs) made += (made.empty() ? "" : ", ") + ir::str(v->type);
+    recorder->node_done(*step.node, step.kernel == "mlx" ? "mlx" : "cpu", std::move(made), step.kernel);
+  };
 }
 
 std::vector<std::string> CpuExecutor::fallbacks() const {

@@ -25,6 +25,7 @@ class CpuExecutor : public Executor {
 
   // What ran without a kernel of ours in the plans so far: "conv (node conv1)"; or why the whole graph ran through MLX.
   std::vector<std::string> fallbacks() const override;
+  void record(ProfileRecorder* recorder) override;
   // Called when a step is done, in the runs that follow.
   void observe(std::function<void(const plan::Step&)> observer) { observer_ = std::move(observer); }
   size_t arena_bytes() const;
@@ -42,6 +43,7 @@ class CpuExecutor : public Executor {
   std::unique_ptr<MlxExecutor> whole_;  // where the graph cannot be planned
   std::string reason_;
   std::function<void(const plan::Step&)> observer_;
+  ProfileRecorder* recorder_ = nullptr;
 };
 
 }  // namespace godwit::executors

@@ -38,6 +38,7 @@ class MlxExecutor : public Executor {
 
   // Called with every node's results while a call runs (layer-by-layer comparison, profiling).
   using Observer = std::function<void(const ir::Node&, const std::vector<ops::Datum>&)>;
+  void record(ProfileRecorder* recorder) override;
   void observe(Observer observer) { observer_ = std::move(observer); }
 
   // For traced calls (export), where conditions have no value: both branches run, and their results are selected.
