@@ -54,7 +54,7 @@ class Compiler {
   std::vector<const ir::Value*> operands(const ir::Node& node) {
     std::vector<const ir::Value*> out;
     for (size_t i = 0; i < node.inputs.size(); ++i)
-      if (node.inputs[i] && !(node.op == "clip" && i > 0) && !(node.op == "power" && i == 1 && known_power(node)))
+      if (node.inputs[i] && !(node.op == "clip" && i > 0 && lowering_.scalar(node.inputs[i])) && !(node.op == "power" && i == 1 && known_power(node)))
         out.push_back(node.inputs[i]);
     return out;
   }
@@ -98,19 +98,25 @@ class Compiler {
     if (node.op == "softplus") return emit("softplus", in, a.real("beta"), a.real("threshold"));
     if (node.op == "elu") return a.real("input_scale") == 1 ? emit("elu", in, a.real("alpha"), a.real("scale")) : -1;
     if (node.op == "gelu") return emit(a.text("approximate") == "none" ? "gelu" : "gelu_" + a.text("approximate"), in);
-    if (node.op == "clip") {
-      double bound[2] = {-std::numeric_limits<double>::infinity(), std::numeric_limits<double>::infinity()};
-      for (size_t i = 1; i < node.inputs.size(); ++i) {
-        if (!node.inputs[i]) continue;
-        const std::optional<double> known = lowering_.scalar(node.inputs[i]);
-        if (!known) return -1;
-        bound[i - 1] = *known;
-      }
-      return emit("clip", in, bound[0], bound[1]);
-    }
+    if (node.op == "clip") return append_clip(node, in);
     // prelu: x below zero times the slope
     const int scaled = emit("multiply", in), zero = emit("subtract", {in[0], in[0]});
     return scaled < 0 || zero < 0 ? -1 : emit("where", {emit("less", {in[0], zero}), scaled, in[0]});
+  }
+
+  // Bounds are numbers where they are known, else operands.
+  int append_clip(const ir::Node& node, const std::vector<int>& in) {
+    int x = in[0];
+    size_t next = 1;
+    for (size_t i = 1; i < node.inputs.size(); ++i) {
+      if (!node.inputs[i]) continue;
+      const double infinity = std::numeric_limits<double>::infinity();
+      if (const std::optional<double> known = lowering_.scalar(node.inputs[i]))
+        x = i == 1 ? emit("clip", {x}, *known, infinity) : emit("clip", {x}, -infinity, *known);
+      else
+        x = emit(i == 1 ? "maximum" : "minimum", {x, in[next++]});
+    }
+    return x == in[0] ? emit("copy", {x}) : x;
   }
 
   int append_cast(const ir::Node& node, const std::vector<int>& in) {
