@@ -59,6 +59,17 @@ TEST(PlanLayers, TakesRowsAndPads) {
 )");
 }
 
+TEST(PlanLayers, IndexesAndMeasuresLengths) {
+  without_fallback(
+      R"(graph main(x: f32[5, 7, 3], i: i64[2, 1], j: i64[4], k: i64[5, 2, 3]) -> (a = %1, b = %2, c = %3, d = %4, e = %5)
+  %1 = index %x, %i, %j axes=[0, 1]  : f32[2, 4, 3]
+  %2 = index %x, %i, %j axes=[0, 2]  : f32[2, 4, 7]
+  %3 = take_along %x, %k axis=1  : f32[5, 2, 3]
+  %4 = norm %x axes=[0]  : f32[7, 3]
+  %5 = norm %x axes=[2, 0] keepdims=true  : f32[1, 7, 1]
+)");
+}
+
 TEST(PlanLayers, IntegersAreExact) {
   without_fallback(R"(graph main(x: i64[3, 4], y: i64[4], c: bool[3, 1]) -> (a = %4, b = %5, c = %6, d = %7)
   %1 = multiply %x, %y  : i64[3, 4]

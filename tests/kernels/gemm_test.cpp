@@ -15,7 +15,8 @@ void expect_product(int64_t m, int64_t n, int64_t k, ThreadPool& pool) {
   std::mt19937 random(5);
   std::normal_distribution<float> normal;
   const int64_t stride = k + 3;
-  std::vector<float> a(static_cast<size_t>(m * stride + 1)), b(static_cast<size_t>(k * n)), bias(static_cast<size_t>(n));
+  std::vector<float> a(static_cast<size_t>(m * stride + 1)), b(static_cast<size_t>(k * n)),
+      bias(static_cast<size_t>(n));
   for (auto* v : {&a, &b, &bias})
     for (float& x : *v) x = normal(random);
   std::vector<float> packed(static_cast<size_t>(packed_size(k, n))), c(static_cast<size_t>(m * (n + 1)), 9.0f);
@@ -25,10 +26,12 @@ void expect_product(int64_t m, int64_t n, int64_t k, ThreadPool& pool) {
     for (int64_t j = 0; j < n; ++j) {
       double sum = bias[static_cast<size_t>(j)], size = std::fabs(sum);
       for (int64_t t = 0; t < k; ++t) {
-        const double part = static_cast<double>(a[static_cast<size_t>(1 + i * stride + t)]) * b[static_cast<size_t>(t * n + j)];
+        const double part =
+            static_cast<double>(a[static_cast<size_t>(1 + i * stride + t)]) * b[static_cast<size_t>(t * n + j)];
         sum += part, size += std::fabs(part);
       }
-      ASSERT_NEAR(c[static_cast<size_t>(i * (n + 1) + j)], sum, 1e-6 * size + 1e-6) << m << " " << n << " " << k << " " << isa();
+      ASSERT_NEAR(c[static_cast<size_t>(i * (n + 1) + j)], sum, 1e-6 * size + 1e-6)
+          << m << " " << n << " " << k << " " << isa();
     }
     ASSERT_EQ(c[static_cast<size_t>(i * (n + 1) + n)], 9.0f) << "written past a row";
   }

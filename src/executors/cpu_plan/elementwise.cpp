@@ -54,7 +54,8 @@ class Compiler {
   std::vector<const ir::Value*> operands(const ir::Node& node) {
     std::vector<const ir::Value*> out;
     for (size_t i = 0; i < node.inputs.size(); ++i)
-      if (node.inputs[i] && !(node.op == "clip" && i > 0 && lowering_.scalar(node.inputs[i])) && !(node.op == "power" && i == 1 && known_power(node)))
+      if (node.inputs[i] && !(node.op == "clip" && i > 0 && lowering_.scalar(node.inputs[i])) &&
+          !(node.op == "power" && i == 1 && known_power(node)))
         out.push_back(node.inputs[i]);
     return out;
   }

@@ -1,49 +1,95 @@
-// Gathers along an axis, constant pads.
+// Gathers and pads.
+#include <algorithm>
 #include <cstring>
 
-#include "base/error.h"
 #include "executors/cpu_plan/rows.h"
+#include "kernels/gather.h"
 
 namespace godwit::executors::plan {
 namespace {
 
 int64_t positive(int64_t axis, int64_t rank) { return axis < 0 ? axis + rank : axis; }
 
-// Rows of `inner` bytes; indices outside of the axis are clamped, as the op's other executors do.
-template <class Index>
-void gather(const std::byte* x, const Index* indices, int64_t count, int64_t outer, int64_t axis, size_t inner,
-            std::byte* out, ThreadPool& pool) {
-  const int64_t grain = std::max<int64_t>(1, (1 << 15) / static_cast<int64_t>(std::max<size_t>(inner, 1)));
-  pool.parallel_for(outer * count, grain, [&](int64_t first, int64_t last) {
-    for (int64_t i = first; i < last; ++i) {
-      int64_t at = static_cast<int64_t>(indices[i % count]);
-      if (at < 0) at += axis;
-      at = std::clamp<int64_t>(at, 0, axis - 1);
-      std::memcpy(out + static_cast<size_t>(i) * inner, x + static_cast<size_t>(i / count * axis + at) * inner, inner);
-    }
+bool is_index(const ir::Value* v) { return v->dtype() == DType::i64 || v->dtype() == DType::i32; }
+
+void emit_gather(Lowering& l, const ir::Node& node, kernels::Gather gather, const Place& x,
+                 const std::vector<Place>& indices) {
+  gather.shape = l.shape(node.output());
+  gather.item = item_size(x.layout.dtype);
+  const Ref out = l.result(node.output()).ref();
+  std::vector<Ref> refs, touched{x.ref(), out};
+  for (const Place& p : indices) refs.push_back(p.ref());
+  touched.insert(touched.end(), refs.begin(), refs.end());
+  l.emit(node, "gather", touched, [gather = std::move(gather), refs, x = x.ref(), out](const Run& run) {
+    const std::byte* at[8];
+    for (size_t i = 0; i < refs.size(); ++i) at[i] = run.at<std::byte>(refs[i]);
+    gather.run(run.at<std::byte>(x), at, run.at<std::byte>(out), run.pool);
   });
 }
 
+// x (a..., n, b...), indices (i...) -> (a..., i..., b...)
 bool take(Lowering& l, const ir::Node& node) {
-  const DType index_type = node.inputs[1]->dtype();
-  if (index_type != DType::i64 && index_type != DType::i32) return false;
-  const Place x = l.row_major(node.inputs[0]), indices = l.row_major(node.inputs[1]);
+  if (!is_index(node.inputs[1])) return false;
+  const Place x = l.place(node.inputs[0]), indices = l.place(node.inputs[1]);
   const auto axis = static_cast<size_t>(positive(Attributes(node, l.env()).integer("axis"), x.layout.rank()));
-  int64_t outer = 1;
-  size_t inner = item_size(x.layout.dtype);
-  for (size_t i = 0; i < x.layout.shape.size(); ++i) {
-    if (i < axis) outer *= x.layout.shape[i];
-    if (i > axis) inner *= static_cast<size_t>(x.layout.shape[i]);
+  const size_t count = indices.layout.shape.size();
+  if (x.layout.shape[axis] == 0) return false;
+  kernels::Gather g;
+  g.strides = x.layout.strides;
+  g.strides.erase(g.strides.begin() + static_cast<int64_t>(axis));
+  g.strides.insert(g.strides.begin() + static_cast<int64_t>(axis), count, 0);
+  kernels::Gather::Pick pick{indices.layout.dtype, Ints(g.strides.size(), 0), x.layout.strides[axis],
+                             x.layout.shape[axis]};
+  std::copy(indices.layout.strides.begin(), indices.layout.strides.end(),
+            pick.strides.begin() + static_cast<int64_t>(axis));
+  g.picks.push_back(std::move(pick));
+  emit_gather(l, node, std::move(g), x, {indices});
+  return true;
+}
+
+// As torch.gather.
+bool take_along(Lowering& l, const ir::Node& node) {
+  if (!is_index(node.inputs[1])) return false;
+  const Place x = l.place(node.inputs[0]), indices = l.place(node.inputs[1]);
+  const auto axis = static_cast<size_t>(positive(Attributes(node, l.env()).integer("axis"), x.layout.rank()));
+  if (x.layout.shape.empty() || x.layout.shape[axis] == 0) return false;
+  kernels::Gather g;
+  g.strides = x.layout.strides;
+  g.strides[axis] = 0;
+  // Along other axes an operand of one element is not repeated by the op: shapes there are those of the indices.
+  g.picks.push_back({indices.layout.dtype, indices.layout.strides, x.layout.strides[axis], x.layout.shape[axis]});
+  emit_gather(l, node, std::move(g), x, {indices});
+  return true;
+}
+
+// x[:, i, :, j]: the indices broadcast; their axes stand where the picked ones were if those are neighbours, else
+// first.
+bool index(Lowering& l, const ir::Node& node) {
+  const Place x = l.place(node.inputs[0]);
+  const Ints given = Attributes(node, l.env()).ints("axes");
+  const size_t rank = x.layout.shape.size(), out_rank = l.shape(node.output()).size();
+  if (given.size() > 8) return false;
+  std::vector<size_t> axes;
+  for (int64_t a : given) axes.push_back(static_cast<size_t>(positive(a, x.layout.rank())));
+  bool neighbours = true;
+  for (size_t i = 1; i < axes.size(); ++i) neighbours = neighbours && axes[i] == axes[i - 1] + 1;
+  const size_t wide = out_rank - (rank - axes.size()), front = neighbours ? axes[0] : 0;
+  kernels::Gather g;
+  for (size_t a = 0; a < rank; ++a)
+    if (std::find(axes.begin(), axes.end(), a) == axes.end()) g.strides.push_back(x.layout.strides[a]);
+  g.strides.insert(g.strides.begin() + static_cast<int64_t>(front), wide, 0);
+  std::vector<Place> indices;
+  for (size_t i = 0; i < axes.size(); ++i) {
+    if (!is_index(node.inputs[i + 1]) || x.layout.shape[axes[i]] == 0) return false;
+    const Place p = l.place(node.inputs[i + 1]);
+    kernels::Gather::Pick pick{p.layout.dtype, Ints(out_rank, 0), x.layout.strides[axes[i]], x.layout.shape[axes[i]]};
+    const size_t skip = wide - p.layout.shape.size();
+    for (size_t k = 0; k < p.layout.shape.size(); ++k)
+      if (p.layout.shape[k] != 1) pick.strides[front + skip + k] = p.layout.strides[k];
+    g.picks.push_back(std::move(pick));
+    indices.push_back(p);
   }
-  const int64_t size = x.layout.shape[axis], count = indices.layout.size();
-  if (size == 0) return false;
-  const Ref from = x.ref(), at = indices.ref(), out = l.result(node.output()).ref();
-  l.emit(node, "take", {from, at, out}, [=](const Run& run) {
-    if (index_type == DType::i64)
-      gather(run.at<std::byte>(from), run.at<int64_t>(at), count, outer, size, inner, run.at<std::byte>(out), run.pool);
-    else
-      gather(run.at<std::byte>(from), run.at<int32_t>(at), count, outer, size, inner, run.at<std::byte>(out), run.pool);
-  });
+  emit_gather(l, node, std::move(g), x, indices);
   return true;
 }
 
@@ -107,6 +153,6 @@ bool pad(Lowering& l, const ir::Node& node) {
 
 }  // namespace
 
-Rows index_rows() { return {{"take", take}, {"pad", pad}}; }
+Rows index_rows() { return {{"take", take}, {"take_along", take_along}, {"index", index}, {"pad", pad}}; }
 
 }  // namespace godwit::executors::plan

@@ -9,7 +9,7 @@
 namespace godwit::executors::plan {
 namespace {
 
-enum class Kind : uint8_t { sum, mean, max, min };
+enum class Kind : uint8_t { sum, mean, max, min, length };  // length: the root of the sum of squares
 
 struct Reduction {
   Kind kind;
@@ -23,6 +23,7 @@ struct Reduction {
     return kind == Kind::min ? std::numeric_limits<float>::infinity() : 0;
   }
   float row(const float* x, int64_t n) const {
+    if (kind == Kind::length) return f.sum_squares(x, n, 0);
     return kind == Kind::max ? f.max(x, n) : kind == Kind::min ? f.min(x, n) : f.sum(x, n);
   }
   float join(float a, float b) const {
@@ -30,7 +31,13 @@ struct Reduction {
     if (kind == Kind::min) return std::isnan(a) || a < b ? a : b;
     return a + b;
   }
+  float one(float x) const { return kind == Kind::length ? x * x : x; }
+  float result(float x) const {
+    if (kind == Kind::mean) return x / static_cast<float>(count);
+    return kind == Kind::length ? std::sqrt(x) : x;
+  }
   void join_rows(float* to, const float* x, int64_t n) const {
+    if (kind == Kind::length) return f.multiply_add_to(to, x, x, n);
     kind == Kind::max ? f.max_to(to, x, n) : kind == Kind::min ? f.min_to(to, x, n) : f.add_to(to, x, n);
   }
 };
@@ -61,10 +68,10 @@ void reduce_inner(const Reduction& r, const float* x, float* out, ThreadPool& po
         if (stride == 1) {
           value = r.join(value, r.row(row, run));
         } else {
-          for (int64_t k = 0; k < run; ++k) value = r.join(value, row[k * stride]);
+          for (int64_t k = 0; k < run; ++k) value = r.join(value, r.one(row[k * stride]));
         }
       }
-      out[i] = r.kind == Kind::mean ? value / static_cast<float>(r.count) : value;
+      out[i] = r.result(value);
     }
   });
 }
@@ -82,7 +89,8 @@ void reduce_outer(const Reduction& r, const float* x, float* out, ThreadPool& po
       float* to = out + i / strips * width + left;
       std::fill(to, to + n, r.neutral());
       for (int64_t o = 0; o < outer; ++o) r.join_rows(to, from + offset_of(r.reduced, o, axes), n);
-      if (r.kind == Kind::mean) r.f.scale_shift(to, n, 1.0f / static_cast<float>(r.count), 0, to);
+      if (r.kind == Kind::mean || r.kind == Kind::length)
+        for (int64_t k = 0; k < n; ++k) to[k] = r.result(to[k]);
     }
   });
 }
@@ -123,9 +131,12 @@ bool sum(Lowering& l, const ir::Node& node) { return reduce(l, node, Kind::sum);
 bool mean(Lowering& l, const ir::Node& node) { return reduce(l, node, Kind::mean); }
 bool max(Lowering& l, const ir::Node& node) { return reduce(l, node, Kind::max); }
 bool min(Lowering& l, const ir::Node& node) { return reduce(l, node, Kind::min); }
+bool norm(Lowering& l, const ir::Node& node) {
+  return Attributes(node, l.env()).real("order") == 2 && reduce(l, node, Kind::length);
+}
 
 }  // namespace
 
-Rows reduce_rows() { return {{"sum", sum}, {"mean", mean}, {"max", max}, {"min", min}}; }
+Rows reduce_rows() { return {{"sum", sum}, {"mean", mean}, {"max", max}, {"min", min}, {"norm", norm}}; }
 
 }  // namespace godwit::executors::plan
