@@ -35,7 +35,7 @@ HWY_INLINE void over(float* out, const float* a, const float* b, const float* c,
 }
 
 V bool_of(D d, hn::Mask<D> m) { return hn::IfThenElseZero(m, hn::Set(d, 1.0f)); }
-hn::Mask<D> truth(D d, V v) { return hn::Ne(v, hn::Zero(d)); }
+hn::Mask<D> truth(D d, V v) { return hn::Not(hn::Eq(v, hn::Zero(d))); }  // NaN is true
 V nan_wins(V a, V b, V result) { return hn::IfThenElse(hn::IsNaN(a), a, hn::IfThenElse(hn::IsNaN(b), b, result)); }
 
 #define UNARY(name, expression)                                                                    \
@@ -67,8 +67,7 @@ V half_of(D d, V x) { return hn::Mul(x, hn::Set(d, 0.5f)); }
 UNARY(copy, x)
 UNARY(negative, hn::Neg(x))
 UNARY(abs, hn::Abs(x))
-UNARY(sign,
-      hn::IfThenElse(hn::IsNaN(x), x, hn::Sub(bool_of(d, hn::Gt(x, hn::Zero(d))), bool_of(d, hn::Lt(x, hn::Zero(d))))))
+UNARY(sign, hn::Sub(bool_of(d, hn::Gt(x, hn::Zero(d))), bool_of(d, hn::Lt(x, hn::Zero(d)))))
 UNARY(floor, hn::Floor(x))
 UNARY(ceil, hn::Ceil(x))
 UNARY(round, hn::Round(x))
@@ -108,7 +107,7 @@ BINARY(divide, hn::Div(x, y))
 BINARY(minimum, nan_wins(x, y, hn::Min(x, y)))
 BINARY(maximum, nan_wins(x, y, hn::Max(x, y)))
 BINARY(equal, bool_of(d, hn::Eq(x, y)))
-BINARY(not_equal, bool_of(d, hn::Ne(x, y)))
+BINARY(not_equal, bool_of(d, hn::Not(hn::Eq(x, y))))
 BINARY(less, bool_of(d, hn::Lt(x, y)))
 BINARY(less_equal, bool_of(d, hn::Le(x, y)))
 BINARY(greater, bool_of(d, hn::Gt(x, y)))
