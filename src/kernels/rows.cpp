@@ -180,7 +180,8 @@ void log_softmax(const float* x, int64_t n, float* out) {
   const V all = fold(
       x, n, 0, [s, d](V a, V b) HWY_ATTR { return hn::Add(a, exp_of(d, hn::Sub(b, s))); },
       [](V a, V b) HWY_ATTR { return hn::Add(a, b); });
-  scale_shift(x, n, 1, -(top + std::log(total(all))), out);
+  const V log = hn::Set(d, std::log(total(all)));
+  over(x, nullptr, n, out, [s, log](V v, V) HWY_ATTR { return hn::Sub(hn::Sub(v, s), log); });
 }
 
 template <bool Weight, bool Bias>

@@ -293,6 +293,11 @@ std::shared_ptr<Block> Lowering::block(const ir::Graph& region, const std::funct
 }
 
 void Lowering::lower(const ir::Node& node) {
+  // Kernels need not know of tensors without elements: as a result they are done, as an operand they are rare.
+  auto empty = [this](const ir::Value* v) {
+    return v && !v->type.sequence && v->type.shape && Layout::row_major(v->dtype(), shape(v)).size() == 0;
+  };
+  if (node.regions.empty() && std::any_of(node.inputs.begin(), node.inputs.end(), empty)) return fall_back(node);
   const Row* row = find_row(node.op);
   if (row && row->lower(*this, node)) return;
   fall_back(node);
