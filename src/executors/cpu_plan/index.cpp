@@ -33,7 +33,7 @@ bool take(Lowering& l, const ir::Node& node) {
   const Place x = l.place(node.inputs[0]), indices = l.place(node.inputs[1]);
   const auto axis = static_cast<size_t>(positive(Attributes(node, l.env()).integer("axis"), x.layout.rank()));
   const size_t count = indices.layout.shape.size();
-  if (x.layout.shape[axis] == 0) return false;
+  if (x.layout.shape.empty() || x.layout.shape[axis] == 0) return false;
   kernels::Gather g;
   g.strides = x.layout.strides;
   g.strides.erase(g.strides.begin() + static_cast<int64_t>(axis));
