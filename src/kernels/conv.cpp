@@ -87,10 +87,17 @@ void run_tiles(const Conv& c, const Taps& t, TileKernel kernel, int64_t first, i
   }
   const float* bias = c.bias ? c.bias + group * filters : nullptr;
   for (int64_t panel = left; panel < right; ++panel)
-    for (const TilePointers& tile : tiles)
-      kernel({tile.rows, pointers.data() + tile.first, tile.segments, tile.run * each, weight, filters, bias, tile.c,
-              false, 0, taps * each},
-             panel, panel + 1);
+    for (size_t i = 0; i < tiles.size(); ++i) {
+      const TilePointers& tile = tiles[i];
+      Tile part{tile.rows,     pointers.data() + tile.first,
+                tile.segments, tile.run * each,
+                weight,        filters,
+                bias,          tile.c,
+                false,         0,
+                taps * each};
+      if (panel + 1 < right) look_ahead(part, panel + 1, static_cast<int64_t>(i), static_cast<int64_t>(tiles.size()));
+      kernel(part, panel, panel + 1);
+    }
 }
 
 }  // namespace

@@ -57,6 +57,7 @@ void micro(const Tile& t, const float* b, int64_t column) {
     }
   };
   const auto width = static_cast<int64_t>(lanes * Vectors);
+  const float* ahead = t.ahead ? t.ahead : b;
   for (int64_t segment = 0; segment < t.segments; ++segment) {
     const float* a[Rows];
 #pragma GCC unroll 16
@@ -65,6 +66,8 @@ void micro(const Tile& t, const float* b, int64_t column) {
     for (; k + S <= t.segment; k += S) {
 #pragma GCC unroll 4
       for (int s = 0; s < S; ++s) step(a, k + s, b + s * width, s);
+      __builtin_prefetch(ahead, 0, 2);
+      ahead += S * t.ahead_step;
       b += S * width;
     }
     for (; k < t.segment; ++k, b += width) step(a, k, b, 0);
@@ -199,6 +202,13 @@ void pack(const float* b, int64_t row_stride, int64_t column_stride, int64_t k, 
     part(0, panels);
 }
 
+void look_ahead(Tile& tile, int64_t next, int64_t index, int64_t count) {
+  const int64_t start = panel_start(tile.n, next), rows = tile.segments * tile.segment;
+  const int64_t width = (panel_start(tile.n, next + 1) - start + 15) / 16 * 16;
+  tile.ahead_step = (width + count - 1) / count;
+  tile.ahead = tile.b + start * tile.k + tile.k0 * width + index * tile.ahead_step * rows;
+}
+
 namespace {
 
 constexpr int64_t k_block = 1024;           // 8 rows of A stay in the first-level cache
@@ -215,7 +225,9 @@ void block(const Gemm& g, TileKernel kernel, int tile_rows, int64_t first, int64
         const float* a[max_tile_rows];
         float* c[max_tile_rows];
         for (int64_t r = r0; r < r1; ++r) a[r - r0] = g.a + r * g.a_stride + k0, c[r - r0] = g.c + r * g.c_stride;
-        kernel({static_cast<int>(r1 - r0), a, 1, segment, g.b, g.n, g.bias, c, k0 > 0, k0, g.k}, panel, panel + 1);
+        Tile part{static_cast<int>(r1 - r0), a, 1, segment, g.b, g.n, g.bias, c, k0 > 0, k0, g.k};
+        if (panel + 1 < right) look_ahead(part, panel + 1, tile, tiles);
+        kernel(part, panel, panel + 1);
       }
   }
 }

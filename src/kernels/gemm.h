@@ -43,7 +43,12 @@ struct Tile {
   float* const* c;        // rows of C
   bool accumulate;        // adds to C in place of the bias
   int64_t k0 = 0, k = 0;  // the rows of B that this tile starts at, and all that B has
+  // What the next tiles will read of B, to be brought near while this one is computed: `ahead_step` floats a row.
+  const float* ahead = nullptr;
+  int64_t ahead_step = 0;
 };
+// Sets ahead for tile `index` of `count` that share a panel, when panel `next` comes after it.
+void look_ahead(Tile& tile, int64_t next, int64_t index, int64_t count);
 using TileKernel = void (*)(const Tile& tile, int64_t first_panel, int64_t last_panel);
 TileKernel tile_kernel();
 // What each instruction set offers; for this folder.
