@@ -54,6 +54,8 @@ void ProfileRecorder::begin_run() {
   start_ = last_ = Clock::now();
 }
 
+void ProfileRecorder::begin_nodes() { last_ = Clock::now(); }
+
 void ProfileRecorder::node_done(const ir::Node& node, std::string_view executor, std::string result,
                                 std::string_view kernel) {
   const auto now = Clock::now();

@@ -41,6 +41,7 @@ struct Profile {
 class ProfileRecorder {
  public:
   void begin_run();
+  void begin_nodes();  // what the run did so far belongs to no node
   void node_done(const ir::Node& node, std::string_view executor, std::string result, std::string_view kernel = {});
   void end_run();
   Profile take() { return std::move(profile_); }

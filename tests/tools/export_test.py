@@ -175,6 +175,19 @@ transformers.BertModel(config).save_pretrained("bert")''')
         run = self.answer("run", "out", "--size", "batch=3", "--size", "length=17")
         self.assertEqual(run["outputs"]["last_hidden_state"]["shape"], [3, 17, 16])
 
+    def test_encoder_and_decoder_have_lengths_of_their_own(self):
+        folder = self.build("t5", '''
+config = transformers.T5Config(d_model=16, d_kv=8, d_ff=32, num_layers=1, num_heads=2, vocab_size=60,
+                               decoder_start_token_id=0)
+transformers.T5ForConditionalGeneration(config).save_pretrained("t5")''')
+        self.assertEqual(self.answer("convert", folder, "-o", "out")["validation"]["status"], "passed")
+        shapes = {p["name"]: p["shape"] for p in self.answer("inspect", "out")["inputs"]}
+        self.assertEqual(shapes, {"input_ids": ["batch", "length"], "attention_mask": ["batch", "length"],
+                                  "decoder_input_ids": ["batch", "decoder_length"]})
+        # 8 is the length that torch would rather leave out: the size of a head.
+        run = self.answer("run", "out", "--size", "batch=3", "--size", "length=6", "--size", "decoder_length=8")
+        self.assertEqual(run["outputs"]["logits"]["shape"], [3, 8, 60])
+
     def test_nothing_in_a_folder_is_run(self):
         marker = os.path.join(self.folder, "was_run")
         self.write("own/config.json", json.dumps({"model_type": "own", "auto_map": {"AutoModel": "model.Own",
@@ -194,7 +207,7 @@ torch.save({{"a": Evil()}}, "bert/pytorch_model.bin")''')
 
 if __name__ == "__main__":
     if importlib.util.find_spec("torch") is None:
-        print("skipped: torch is not installed; 7 tests of the export are not run")
+        print("skipped: torch is not installed; 8 tests of the export are not run")
         sys.exit(77)
     GODWIT = os.path.abspath(sys.argv.pop(1))
     unittest.main(verbosity=1)

@@ -160,6 +160,7 @@ HostValues CpuExecutor::run(const HostValues& given) {
   }
   ThreadPool& pool = ThreadPool::shared();
   const ThreadPool::Client client(pool);
+  if (recorder_) recorder_->begin_nodes();
   plan::run_block(plan.steps, {ready->base.data(), pool, observer_ ? &observer_ : nullptr});
   return out;
 }
