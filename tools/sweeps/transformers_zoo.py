@@ -141,6 +141,16 @@ def field(config, *keys):
     return None
 
 
+def image_sides(config):
+    for holder in [config] + [v for v in vars(config).values() if hasattr(v, "model_type")]:
+        value = getattr(holder, "image_size", None)
+        if isinstance(value, (list, tuple)) and len(value) == 2:
+            return value
+        if isinstance(value, int):
+            return value, value
+    return 32, 32
+
+
 def values_of(config):
     """For each argument name the values worth trying, the likeliest first."""
     ids = torch.arange(8).reshape(1, 8) % 7 + 3
@@ -150,7 +160,9 @@ def values_of(config):
     length = field(config, "max_length") or 100
     hidden = field(config, "hidden_size", "d_model") or 64
     patch, frames = field(config, "patch_size") or 8, field(config, "temporal_patch_size") or 1
-    images = [noise(1, channels, s, s) for s in dict.fromkeys((size, 64, 224, 256))]
+    height, width = image_sides(config)
+    images = [noise(1, channels, height, width)] + [noise(1, channels, s, s) for s in (64, 224, 256)]
+    shots = field(config, "num_frames") or 8
     grid = torch.tensor([[1, 4, 4]])
     context = field(config, "context_length") or 32
     series = field(config, "num_input_channels", "input_size") or 1
@@ -163,8 +175,8 @@ def values_of(config):
         "bbox": [torch.tensor([10, 20, 30, 40]).repeat(1, 8, 1)], "token_type_ids": [torch.zeros_like(ids)],
         "pixel_values": images + [
             noise(16, channels * frames * patch * patch), noise(1, 2, channels, size, size),
-            noise(1, 8, channels, size, size)],
-        "pixel_values_videos": [noise(1, 8, 3, size, size), noise(1, 16, 3, size, size), noise(1, 64, 3, size, size)],
+            noise(1, shots, channels, size, size)],
+        "pixel_values_videos": [noise(1, n, 3, size, size) for n in dict.fromkeys((shots, 8, 16, 64))],
         "input_values": [noise(1, 4000), noise(1, 1, 4000), noise(1, 3840), noise(1, 1, 3840), noise(1, 2, 4096),
                          noise(1, length, mel)],
         "input_features": [noise(1, mel, 3000), noise(1, 104, mel), noise(1, mel, 104), noise(1, 1, 1001, 64),
@@ -189,7 +201,8 @@ def values_of(config):
     }
 
 
-EXTRAS = ((), ("decoder_input_ids",), ("input_ids",), ("input_ids", "pixel_values"), ("attention_mask",),
+EXTRAS = ((), ("decoder_input_ids",), ("decoder_input_ids", "bbox"), ("input_ids",), ("input_ids", "pixel_values"),
+          ("attention_mask",),
           ("input_features_mask",), ("encoder_hidden_states",), ("bbox",), ("grid_thw",), ("image_grid_thw",),
           ("input_values",), ("pixel_values",),
           ("states", "actions", "rewards", "returns_to_go", "timesteps"), ("input_ids", "input_features"),
