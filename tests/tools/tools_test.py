@@ -176,10 +176,11 @@ class Coverage(unittest.TestCase):
         options = models.parse(["--source", "timm", "--route", "pt2"])
         self.assertEqual(models.recorded(["--godwit", "x", "--slice", "--failed", "--again", "y"]), ["--slice"])
         rows = [{"name": "a", "status": "passed", "max_error": 1e-6}, {"name": "b", "status": "skipped"},
-                {"name": "c", "status": "validate_failed", "reason": "off"}]
+                {"name": "c", "status": "validate_failed", "reason": "in '/a/b-c/lib/site-packages/x/y.py':\n off"}]
         summary = models.summarize(options, rows, 3)
         self.assertEqual((summary["counted"], summary["passed"], summary["rate"]), (2, 1, 0.5))
         self.assertEqual([f["name"] for f in summary["failures"]], ["b", "c"])
+        self.assertEqual(summary["failures"][1]["reason"], "in 'site-packages/x/y.py': off")
         self.assertEqual(summary["title"], "timm through pt2")
         self.assertEqual(models.summarize(options, rows, 9)["title"], "timm through pt2 (the first 3 of 9)")
 

@@ -14,6 +14,7 @@ import datetime
 import json
 import os
 import platform
+import re
 import resource
 import shutil
 import signal
@@ -178,6 +179,11 @@ def versions():
     return found
 
 
+def portable(reason):
+    """One line, without the folders that packages lie in on this machine."""
+    return re.sub(r"(/[^\s'\"/]+)+/(?=site-packages/)", "", " ".join(reason.split()))
+
+
 def summarize(options, results, selected):
     counted = [r for r in results if r["status"] not in NO_STATEMENT]
     passed = [r for r in counted if r["status"] == "passed"]
@@ -194,7 +200,7 @@ def summarize(options, results, selected):
         "counted": len(counted), "passed": len(passed), "rate": rate,
         "goal": GOALS.get((options.source, options.route)), "largest_error": worst and worst["max_error"],
         "largest_error_in": worst and worst["name"],
-        "failures": [{"name": r["name"], "status": r["status"], "reason": r.get("reason", ""),
+        "failures": [{"name": r["name"], "status": r["status"], "reason": portable(r.get("reason", "")),
                       "unsupported": sorted(r.get("unsupported") or {})} for r in results if r["status"] != "passed"],
     }
 
