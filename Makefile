@@ -39,4 +39,4 @@ lint: setup-lint  ## layer arrows, formatting
 	git ls-files '*.cpp' '*.h' | xargs clang-format --dry-run --Werror
 
 clean:  ## remove the build folders
-	rm -rf build build-debug build-asan build-tsan
+	rm -rf build build-debug build-asan build-fuzz build-tsan

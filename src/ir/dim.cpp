@@ -171,7 +171,7 @@ std::optional<int64_t> Dim::lower_bound(const Bound& symbol) const {
           if (positive) low = 0;
           break;
         case '*':
-          if (both) low = *a * *b;
+          if (int64_t least; both && !__builtin_mul_overflow(*a, *b, &least)) low = least;
           break;
         case '<':
           if (a && b) low = std::min(*a, *b);
@@ -195,7 +195,8 @@ std::string Dim::str() const {
       out += f < 0 ? " - " : " + ";
     else if (f < 0)
       out += "-";
-    int64_t magnitude = f < 0 ? -f : f;
+    // Unsigned: the lowest integer has no positive twin.
+    const uint64_t magnitude = f < 0 ? uint64_t{0} - static_cast<uint64_t>(f) : static_cast<uint64_t>(f);
     if (magnitude != 1) out += std::to_string(magnitude) + "*";
     out += magnitude != 1 && t.expr ? "(" + t.key + ")" : t.key;
   }

@@ -1,6 +1,7 @@
 // fuzz_readers: seeded mutations of valid files through one reader.
 //
 //   fuzz_readers TARGET [--count N] [--seed S] [--only INDEX] [--save FILE]
+//   fuzz_readers TARGET --samples FOLDER    writes the samples as libFuzzer takes them (libfuzzer.cpp)
 //   fuzz_readers --list
 //
 // A crash, a sanitizer's finding, an error that is ours, more than 5 seconds or more than the memory limit for one
@@ -30,7 +31,7 @@ constexpr int kSeconds = 5;
 constexpr size_t kMegabytes = 300;  // that one mutation of a small file may take beside what was there before
 
 struct Options {
-  std::string target, save;
+  std::string target, save, samples;
   uint32_t count = 20'000, seed = 1;
   int64_t only = -1;
 };
@@ -81,9 +82,16 @@ std::string refusal(const fuzz::Sample& sample, const std::string& bytes) {
   }
 }
 
+int write_samples(const std::vector<fuzz::Sample>& samples, const std::string& folder) {
+  for (size_t i = 0; i < samples.size() && i < 256; ++i)
+    std::ofstream(folder + "/sample" + std::to_string(i), std::ios::binary) << static_cast<char>(i) << samples[i].bytes;
+  return 0;
+}
+
 int run(const fuzz::Target& target, const Options& options) {
   const std::vector<fuzz::Sample> samples = target.samples();
   if (samples.empty()) fail("no samples");
+  if (!options.samples.empty()) return write_samples(samples, options.samples);
   current = {target.name, options.seed, 0};
   for (const fuzz::Sample& sample : samples)
     if (const std::string why = refusal(sample, sample.bytes); !why.empty())
@@ -136,6 +144,8 @@ int main(int argc, char** argv) {
       options.seed = static_cast<uint32_t>(std::strtoul(value(), nullptr, 10));
     else if (!std::strcmp(argv[i], "--only"))
       options.only = std::strtoll(value(), nullptr, 10);
+    else if (!std::strcmp(argv[i], "--samples"))
+      options.samples = value();
     else if (!std::strcmp(argv[i], "--save"))
       options.save = value();
     else
