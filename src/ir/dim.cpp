@@ -186,6 +186,13 @@ std::optional<int64_t> Dim::lower_bound(const Bound& symbol) const {
   return sum;
 }
 
+namespace {
+
+// Unsigned: the lowest integer has no positive twin.
+uint64_t magnitude_of(int64_t n) { return n < 0 ? uint64_t{0} - static_cast<uint64_t>(n) : static_cast<uint64_t>(n); }
+
+}  // namespace
+
 std::string Dim::str() const {
   if (terms_.empty()) return std::to_string(constant_);
   std::string out;
@@ -195,12 +202,11 @@ std::string Dim::str() const {
       out += f < 0 ? " - " : " + ";
     else if (f < 0)
       out += "-";
-    // Unsigned: the lowest integer has no positive twin.
-    const uint64_t magnitude = f < 0 ? uint64_t{0} - static_cast<uint64_t>(f) : static_cast<uint64_t>(f);
+    const uint64_t magnitude = magnitude_of(f);
     if (magnitude != 1) out += std::to_string(magnitude) + "*";
     out += magnitude != 1 && t.expr ? "(" + t.key + ")" : t.key;
   }
-  if (constant_ != 0) out += (constant_ < 0 ? " - " : " + ") + std::to_string(constant_ < 0 ? -constant_ : constant_);
+  if (constant_ != 0) out += (constant_ < 0 ? " - " : " + ") + std::to_string(magnitude_of(constant_));
   return out;
 }
 
@@ -217,7 +223,7 @@ std::string Dim::render(const Spell& binary, const std::function<std::string(con
       out += (t.factor < 0 ? " - " : " + ") + v;
   }
   if (out.empty()) return std::to_string(constant_);
-  if (constant_ != 0) out += (constant_ < 0 ? " - " : " + ") + std::to_string(constant_ < 0 ? -constant_ : constant_);
+  if (constant_ != 0) out += (constant_ < 0 ? " - " : " + ") + std::to_string(magnitude_of(constant_));
   return out;
 }
 
