@@ -215,7 +215,7 @@ std::string Dim::render(const Spell& binary, const std::function<std::string(con
   for (const Term& t : terms_) {
     std::string v =
         t.expr ? binary(t.expr->op, t.expr->a.render(binary, symbol), t.expr->b.render(binary, symbol)) : symbol(t.key);
-    const int64_t magnitude = t.factor < 0 ? -t.factor : t.factor;
+    const uint64_t magnitude = magnitude_of(t.factor);
     if (magnitude != 1) v = std::to_string(magnitude) + " * " + v;
     if (out.empty())
       out = t.factor < 0 ? "-" + v : v;
