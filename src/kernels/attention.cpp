@@ -118,8 +118,8 @@ class Head {
     const int64_t at = mask_ + i * a_.mask_stride[2] + k0 * a_.mask_stride[3], step = a_.mask_stride[3];
     if (a_.mask_dtype == DType::boolean) {
       const auto* m = static_cast<const uint8_t*>(a_.mask) + at;
-      for (int64_t j = 0; j < n; ++j)
-        if (!m[j * step]) s[j] = none;
+      for (int64_t j = 0; step == 1 && j < n; ++j) s[j] = m[j] ? s[j] : none;
+      for (int64_t j = 0; step != 1 && j < n; ++j) s[j] = m[j * step] ? s[j] : none;
     } else {
       const auto* m = static_cast<const float*>(a_.mask) + at;
       if (step == 1) return f_.add_to(s, m, n);

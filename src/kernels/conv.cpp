@@ -7,6 +7,8 @@
 namespace godwit::kernels {
 namespace {
 
+constexpr int64_t max_depth = 2048;  // rows of a panel
+
 int64_t points_of(const Taps& t) { return t.points[0] * t.points[1] * t.points[2]; }
 
 // Where one output point reads and writes.
@@ -16,20 +18,58 @@ struct Point {
   int64_t out;        // index of the output pixel
 };
 
-Point locate(const Conv& c, const Taps& t, int64_t index) {
-  const int64_t n = index / points_of(t);
-  int64_t rest = index % points_of(t);
-  Three q;
-  for (int axis = 2; axis >= 0; --axis) q[axis] = rest % t.points[axis], rest /= t.points[axis];
-  Point p{c.x + n * c.in[0] * c.in[1] * c.in[2] * c.channels, {}, n};
-  for (int axis = 0; axis < 3; ++axis) {
-    p.at[axis] = q[axis] * t.in_stride[axis] + t.base[axis];
-    p.out = p.out * c.out[axis] + q[axis] * t.out_stride[axis] + t.out_base[axis];
+// Points one after the other: divisions for the first alone.
+class Walk {
+ public:
+  Walk(const Conv& c, const Taps& t, int64_t index) : c_(c), t_(t), n_(index / points_of(t)) {
+    int64_t rest = index % points_of(t);
+    for (int axis = 2; axis >= 0; --axis) q_[axis] = rest % t.points[axis], rest /= t.points[axis];
+    locate();
   }
-  return p;
-}
+  const Point& point() const { return point_; }
+  void next() {
+    if (++q_[2] < t_.points[2]) {
+      point_.at[2] += t_.in_stride[2];
+      point_.out += t_.out_stride[2];
+      return;
+    }
+    q_[2] = 0;
+    if (++q_[1] == t_.points[1]) {
+      q_[1] = 0;
+      if (++q_[0] == t_.points[0]) q_[0] = 0, ++n_;
+    }
+    locate();
+  }
+
+ private:
+  void locate() {
+    point_.item = c_.x + n_ * c_.in[0] * c_.in[1] * c_.in[2] * c_.channels;
+    point_.out = n_;
+    for (int axis = 0; axis < 3; ++axis) {
+      point_.at[axis] = q_[axis] * t_.in_stride[axis] + t_.base[axis];
+      point_.out = point_.out * c_.out[axis] + q_[axis] * t_.out_stride[axis] + t_.out_base[axis];
+    }
+  }
+
+  const Conv& c_;
+  const Taps& t_;
+  int64_t n_;
+  Three q_;
+  Point point_;
+};
 
 bool inside(int64_t at, int64_t size) { return static_cast<uint64_t>(at) < static_cast<uint64_t>(size); }
+
+bool is_inside(const Conv& c, const Taps& t, const Point& p) {
+  for (int axis = 0; axis < 3; ++axis)
+    if (p.at[axis] + t.lowest[axis] < 0 || p.at[axis] + t.highest[axis] >= c.in[axis]) return false;
+  return true;
+}
+
+// Of offset 0, which may lie outside.
+const float* origin(const Conv& c, const Point& p) {
+  return p.item + ((p.at[0] * c.in[1] + p.at[1]) * c.in[2] + p.at[2]) * c.channels;
+}
 
 const float* address(const Conv& c, const Point& p, const Three& offset) {
   const int64_t d = p.at[0] + offset[0], h = p.at[1] + offset[1], w = p.at[2] + offset[2];
@@ -46,18 +86,25 @@ struct TilePointers {
 };
 
 // Rows of points as the segments of a tile; runs stay whole where every point of the tile has them inside.
-TilePointers gather(const Conv& c, const Taps& t, int64_t first, int64_t last, std::vector<const float*>& pointers) {
-  TilePointers tile{static_cast<int>(last - first), 0, t.run, pointers.size(), {}};
+TilePointers gather(const Conv& c, const Taps& t, int rows, Walk& walk, std::vector<const float*>& pointers) {
+  TilePointers tile{rows, 0, t.run, pointers.size(), {}};
   Point points[max_tile_rows];
-  for (int64_t i = first; i < last; ++i) {
-    const Point p = points[i - first] = locate(c, t, i);
-    tile.c[i - first] = c.y + p.out * c.filters;
-    if (t.run > 1)
-      for (size_t s = 0; s < t.offsets.size() && tile.run > 1; s += static_cast<size_t>(t.run)) {
-        const int64_t w = p.at[2] + t.offsets[s][2];
-        if (w < 0 || w + t.run > c.in[2]) tile.run = 1;
-      }
+  bool all_inside = true;
+  int64_t low = c.in[2], high = 0;
+  for (int r = 0; r < rows; ++r, walk.next()) {
+    points[r] = walk.point();
+    tile.c[r] = c.y + points[r].out * c.filters;
+    all_inside = all_inside && is_inside(c, t, points[r]);
+    low = std::min(low, points[r].at[2]), high = std::max(high, points[r].at[2]);
   }
+  if (all_inside) {
+    const float* from[max_tile_rows];
+    for (int r = 0; r < rows; ++r) from[r] = origin(c, points[r]);
+    for (size_t s = 0; s < t.offsets.size(); s += static_cast<size_t>(tile.run), ++tile.segments)
+      for (int r = 0; r < rows; ++r) pointers.push_back(from[r] + t.distance[s]);
+    return tile;
+  }
+  if (low + t.lowest[2] < 0 || high + t.highest[2] >= c.in[2]) tile.run = 1;
   for (size_t s = 0; s < t.offsets.size(); s += static_cast<size_t>(tile.run), ++tile.segments)
     for (int r = 0; r < tile.rows; ++r) {
       const float* at = address(c, points[r], t.offsets[s]);
@@ -73,12 +120,14 @@ void run_tiles(const Conv& c, const Taps& t, TileKernel kernel, int64_t first, i
   static thread_local std::vector<TilePointers> tiles;
   const int64_t each = c.channels / c.groups, filters = c.filters / c.groups;
   const auto taps = static_cast<int64_t>(t.offsets.size());
-  const float* weight = t.weight + group * packed_size(taps * each, filters);
+  const float* weight = c.weight + group * packed_size(taps * each, filters);
   const int64_t step = tile_rows(), count = (last - first + step - 1) / step;
   pointers.clear(), tiles.clear();
-  for (int64_t i = 0; i < count; ++i)
-    tiles.push_back(
-        gather(c, t, first + i * (last - first) / count, first + (i + 1) * (last - first) / count, pointers));
+  Walk walk(c, t, first);
+  for (int64_t i = 0; i < count; ++i) {
+    const int64_t rows = (i + 1) * (last - first) / count - i * (last - first) / count;
+    tiles.push_back(gather(c, t, static_cast<int>(rows), walk, pointers));
+  }
   if (c.groups > 1) {
     for (const float*& p : pointers)
       if (p != c.zeros) p += group * each;
@@ -86,17 +135,22 @@ void run_tiles(const Conv& c, const Taps& t, TileKernel kernel, int64_t first, i
       for (int r = 0; r < tile.rows; ++r) tile.c[r] += group * filters;
   }
   const float* bias = c.bias ? c.bias + group * filters : nullptr;
+  // As much of a panel at a time as leaves room for the next part in the second-level cache.
+  const int64_t chunk = std::max<int64_t>(1, max_depth / (each * t.run)) * t.run;
   for (int64_t panel = left; panel < right; ++panel)
-    for (size_t i = 0; i < tiles.size(); ++i) {
-      const TilePointers& tile = tiles[i];
-      Tile part{tile.rows,     pointers.data() + tile.first,
-                tile.segments, tile.run * each,
-                weight,        filters,
-                bias,          tile.c,
-                false,         0,
-                taps * each};
-      if (panel + 1 < right) look_ahead(part, panel + 1, static_cast<int64_t>(i), static_cast<int64_t>(tiles.size()));
-      kernel(part, panel, panel + 1);
+    for (int64_t tap = 0; tap < taps; tap += chunk) {
+      const int64_t here = std::min(chunk, taps - tap);
+      const bool last_chunk = tap + here == taps;
+      for (size_t i = 0; i < tiles.size(); ++i) {
+        const TilePointers& tile = tiles[i];
+        const float* const* from = pointers.data() + tile.first + tap / tile.run * tile.rows;
+        Tile part{tile.rows, from,   here / tile.run, tile.run * each, weight,     filters,
+                  bias,      tile.c, tap > 0,         tap * each,      taps * each};
+        if (!last_chunk || panel + 1 < right)
+          look_ahead(part, last_chunk ? panel + 1 : panel, last_chunk ? 0 : (tap + here) * each,
+                     static_cast<int64_t>(i), static_cast<int64_t>(tiles.size()));
+        kernel(part, panel, panel + 1);
+      }
     }
 }
 
@@ -129,50 +183,69 @@ void conv(const Conv& c, const Taps& t, ThreadPool& pool, const Done& done) {
   });
 }
 
+void prepare(Taps& t, const Conv& c) {
+  t.distance.clear();
+  if (!t.offsets.empty()) t.lowest = t.highest = t.offsets[0];
+  for (const Three& o : t.offsets) {
+    t.distance.push_back(((o[0] * c.in[1] + o[1]) * c.in[2] + o[2]) * c.channels);
+    for (int axis = 0; axis < 3; ++axis) {
+      t.lowest[axis] = std::min(t.lowest[axis], o[axis]);
+      t.highest[axis] = std::max(t.highest[axis], o[axis]);
+    }
+  }
+}
+
 void depthwise_conv(const Conv& c, const Taps& t, ThreadPool& pool, const Done& done) {
   const WindowFunctions f = window_functions();
   const int64_t points = c.batch * points_of(t);
   const auto taps = t.offsets.size();
   const int64_t work = static_cast<int64_t>(taps) * c.channels;
-  pool.parallel_for(points, std::max<int64_t>(4, 32768 / std::max<int64_t>(work, 1)), [&](int64_t first, int64_t last) {
+  auto some = [&](int64_t first, int64_t last) {
     std::vector<const float*> rows(taps * 4);
+    Walk walk(c, t, first);
+    float* y[4];
     for (int64_t i = first; i < last; i += 4) {
-      const int64_t n = std::min<int64_t>(4, last - i);
-      float* y[4];
-      for (int64_t k = 0; k < 4; ++k) {
-        const Point p = locate(c, t, i + std::min(k, n - 1));
+      for (size_t k = 0; k < 4; ++k) {  // the last of the points stands for those that are missing
+        const Point& p = walk.point();
         y[k] = c.y + p.out * c.filters;
-        for (size_t s = 0; s < taps; ++s) {
-          const float* at = address(c, p, t.offsets[s]);
-          rows[s * 4 + static_cast<size_t>(k)] = at ? at : c.zeros;
+        if (is_inside(c, t, p)) {
+          const float* from = origin(c, p);
+          for (size_t s = 0; s < taps; ++s) rows[s * 4 + k] = from + t.distance[s];
+        } else {
+          for (size_t s = 0; s < taps; ++s) {
+            const float* at = address(c, p, t.offsets[s]);
+            rows[s * 4 + k] = at ? at : c.zeros;
+          }
         }
+        if (i + static_cast<int64_t>(k) + 1 < last) walk.next();
       }
-      f.depthwise(rows.data(), static_cast<int64_t>(taps), t.weight, c.bias, c.channels, y);
+      f.depthwise(rows.data(), static_cast<int64_t>(taps), c.weight, c.bias, c.channels, y);
     }
     if (done) done(first, last, 0, c.filters);
-  });
+  };
+  pool.parallel_for(points, std::max<int64_t>(4, 32768 / std::max<int64_t>(work, 1)), some);
 }
 
 void pool(const Conv& c, const Taps& t, Pool kind, const float* scale, ThreadPool& threads) {
   const WindowFunctions f = window_functions();
   const int64_t each = points_of(t), points = c.batch * each;
-  const auto taps = t.offsets.size();
-  const int64_t work = static_cast<int64_t>(taps) * c.channels;
-  threads.parallel_for(points, std::max<int64_t>(1, 32768 / std::max<int64_t>(work, 1)),
-                       [&](int64_t first, int64_t last) {
-                         std::vector<const float*> rows(taps);
-                         for (int64_t i = first; i < last; ++i) {
-                           const Point p = locate(c, t, i);
-                           int64_t count = 0;
-                           for (const Three& offset : t.offsets)
-                             if (const float* at = address(c, p, offset)) rows[static_cast<size_t>(count++)] = at;
-                           float* y = c.y + p.out * c.channels;
-                           if (kind == Pool::max)
-                             f.max(rows.data(), count, c.channels, y);
-                           else
-                             f.sum(rows.data(), count, scale[i % each], c.channels, y);
-                         }
-                       });
+  const int64_t work = static_cast<int64_t>(t.offsets.size()) * c.channels;
+  auto some = [&](int64_t first, int64_t last) {
+    std::vector<const float*> rows(t.offsets.size());
+    Walk walk(c, t, first);
+    for (int64_t i = first; i < last; ++i, walk.next()) {
+      const Point& p = walk.point();
+      int64_t count = 0;
+      for (const Three& offset : t.offsets)
+        if (const float* at = address(c, p, offset)) rows[static_cast<size_t>(count++)] = at;
+      float* y = c.y + p.out * c.channels;
+      if (kind == Pool::max)
+        f.max(rows.data(), count, c.channels, y);
+      else
+        f.sum(rows.data(), count, scale[i % each], c.channels, y);
+    }
+  };
+  threads.parallel_for(points, std::max<int64_t>(1, 32768 / std::max<int64_t>(work, 1)), some);
 }
 
 }  // namespace godwit::kernels

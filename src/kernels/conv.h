@@ -19,23 +19,28 @@ struct Taps {
   std::vector<Three> offsets;
   int64_t run = 1;  // taps that come in runs of this length lie side by side along W
   Three in_stride{1, 1, 1}, base{0, 0, 0}, out_stride{1, 1, 1}, out_base{0, 0, 0}, points{1, 1, 1};
-  const float* weight = nullptr;  // packed: (taps * C / groups, F / groups) for each group
+  // Set by prepare(): the extent of the offsets along each axis, and each as a distance in x.
+  Three lowest{0, 0, 0}, highest{0, 0, 0};
+  std::vector<int64_t> distance;
 };
 
 struct Conv {
   int64_t batch, channels, filters, groups;
   Three in, out;
   const float* x;
-  const float* bias;   // (F), may be null
-  const float* zeros;  // run * C floats
+  const float* weight;  // packed: (taps * C / groups, F / groups) for each group
+  const float* bias;    // (F), may be null
+  const float* zeros;   // run * C floats
   float* y;
 };
+
+void prepare(Taps& taps, const Conv& c);
 
 // Calls done(first, last, left, right) with points of `taps` (of all items) and filters; points are rows of y only
 // where out_stride is 1.
 void conv(const Conv& c, const Taps& taps, ThreadPool& pool, const Done& done = nullptr);
 
-// One filter a channel: weight (taps, C).
+// One filter a channel: weight (taps, C), not packed.
 void depthwise_conv(const Conv& c, const Taps& taps, ThreadPool& pool, const Done& done = nullptr);
 
 enum class Pool : uint8_t { max, sum };

@@ -58,18 +58,21 @@ void Copy::rows(const T* from, T* to, int64_t first, int64_t last) const {
   }
 }
 
+// Narrow results are cheap to write in long strips.
+int64_t Copy::strip_rows() const { return shape_.back() < block ? 1024 : block; }
+
 template <class T>
 void Copy::transpose(const T* from, T* to, int64_t first, int64_t last) const {
   const size_t rank = shape_.size();
   const int64_t rows = shape_[rank - 2], columns = shape_[rank - 1], fs = from_[rank - 1], ts = to_[rank - 2];
-  const int64_t strips = (rows + block - 1) / block;
+  const int64_t strip = strip_rows(), strips = (rows + strip - 1) / strip;
   for (int64_t item = first; item < last; ++item) {
     int64_t f = 0, t = 0, rest = item / strips;
     for (size_t axis = rank - 2; axis-- > 0; rest /= shape_[axis]) {
       const int64_t at = rest % shape_[axis];
       f += at * from_[axis], t += at * to_[axis];
     }
-    const int64_t r0 = item % strips * block, r1 = std::min(rows, r0 + block);
+    const int64_t r0 = item % strips * strip, r1 = std::min(rows, r0 + strip);
     for (int64_t c0 = 0; c0 < columns; c0 += block) {
       const int64_t c1 = std::min(columns, c0 + block);
       for (int64_t r = r0; r < r1; ++r) {
@@ -87,8 +90,8 @@ void Copy::run_as(const std::byte* from, std::byte* to, ThreadPool& pool) const 
   T* t = reinterpret_cast<T*>(to);
   const size_t rank = shape_.size();
   if (transposes_) {
-    const int64_t strips = (shape_[rank - 2] + block - 1) / block;
-    const int64_t grain = std::max<int64_t>(1, (1 << 14) / (block * std::max<int64_t>(shape_[rank - 1], 1)));
+    const int64_t strip = strip_rows(), strips = (shape_[rank - 2] + strip - 1) / strip;
+    const int64_t grain = std::max<int64_t>(1, (1 << 14) / (strip * std::max<int64_t>(shape_[rank - 1], 1)));
     pool.parallel_for(product(shape_, rank - 2) * strips, grain, [&](int64_t a, int64_t b) { transpose(f, t, a, b); });
     return;
   }

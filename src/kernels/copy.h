@@ -20,6 +20,7 @@ class Copy {
   void rows(const T* from, T* to, int64_t first, int64_t last) const;
   template <class T>
   void transpose(const T* from, T* to, int64_t first, int64_t last) const;
+  int64_t strip_rows() const;
   template <class T>
   void run_as(const std::byte* from, std::byte* to, ThreadPool& pool) const;
 

@@ -88,7 +88,7 @@ UNARY(hard_swish, hn::Mul(x, hn::Mul(hn::Clamp(hn::Add(x, hn::Set(d, 3.0f)), hn:
                                      hn::Set(d, 1.0f / 6.0f))))
 UNARY(hard_sigmoid, nan_wins(x, x, hn::Clamp(hn::MulAdd(x, hn::Set(d, p), hn::Set(d, q)), hn::Zero(d), one(d))))
 UNARY(leaky_relu, hn::IfThenElse(hn::Lt(x, hn::Zero(d)), hn::Mul(x, hn::Set(d, p)), x))
-UNARY(gelu, hn::Mul(half_of(d, x), hn::Add(one(d), erf_of(d, hn::Mul(x, hn::Set(d, 0.70710678118654752f))))))
+UNARY(gelu, gelu_of(d, x))
 UNARY(gelu_tanh,
       hn::Mul(half_of(d, x),
               hn::Add(one(d), tanh_of(d, hn::Mul(hn::Set(d, 0.79788456080286536f),

@@ -202,11 +202,11 @@ void pack(const float* b, int64_t row_stride, int64_t column_stride, int64_t k, 
     part(0, panels);
 }
 
-void look_ahead(Tile& tile, int64_t next, int64_t index, int64_t count) {
+void look_ahead(Tile& tile, int64_t next, int64_t k0, int64_t index, int64_t count) {
   const int64_t start = panel_start(tile.n, next), rows = tile.segments * tile.segment;
   const int64_t width = (panel_start(tile.n, next + 1) - start + 15) / 16 * 16;
   tile.ahead_step = (width + count - 1) / count;
-  tile.ahead = tile.b + start * tile.k + tile.k0 * width + index * tile.ahead_step * rows;
+  tile.ahead = tile.b + start * tile.k + k0 * width + index * tile.ahead_step * rows;
 }
 
 namespace {
@@ -226,7 +226,7 @@ void block(const Gemm& g, TileKernel kernel, int tile_rows, int64_t first, int64
         float* c[max_tile_rows];
         for (int64_t r = r0; r < r1; ++r) a[r - r0] = g.a + r * g.a_stride + k0, c[r - r0] = g.c + r * g.c_stride;
         Tile part{static_cast<int>(r1 - r0), a, 1, segment, g.b, g.n, g.bias, c, k0 > 0, k0, g.k};
-        if (panel + 1 < right) look_ahead(part, panel + 1, tile, tiles);
+        if (panel + 1 < right) look_ahead(part, panel + 1, k0, tile, tiles);
         kernel(part, panel, panel + 1);
       }
   }

@@ -47,8 +47,9 @@ struct Tile {
   const float* ahead = nullptr;
   int64_t ahead_step = 0;
 };
-// Sets ahead for tile `index` of `count` that share a panel, when panel `next` comes after it.
-void look_ahead(Tile& tile, int64_t next, int64_t index, int64_t count);
+// Sets ahead for tile `index` of `count` that share a part of a panel, when the rows of panel `next` from `k0` on
+// follow.
+void look_ahead(Tile& tile, int64_t next, int64_t k0, int64_t index, int64_t count);
 using TileKernel = void (*)(const Tile& tile, int64_t first_panel, int64_t last_panel);
 TileKernel tile_kernel();
 // What each instruction set offers; for this folder.

@@ -66,6 +66,20 @@ HWY_INLINE V erf_of(D d, V x) {
   return hn::IfThenElse(hn::IsNaN(x), x, result);
 }
 
+// x / 2 (1 + erf(x / sqrt 2)), with erf as a rational function of its square: off by at most 4e-7 of |x|, at half the
+// cost of erf_of.
+template <class D, class V>
+HWY_INLINE V gelu_of(D d, V x) {
+  const V limit = hn::Set(d, 3.92f);
+  const V t = hn::Clamp(hn::Mul(x, hn::Set(d, 0.70710678f)), hn::Neg(limit), limit), s = hn::Mul(t, t);
+  const V p = polynomial(d, s, 1.128379146e+00f, 1.904060820e-01f, 5.274866470e-02f, 3.765598756e-03f, 2.848820606e-04f,
+                         2.050086727e-06f);
+  const V q =
+      polynomial(d, s, 1.0f, 5.020757376e-01f, 1.141089461e-01f, 1.496917981e-02f, 1.162530648e-03f, 3.809167484e-05f);
+  const V erf = hn::Div(hn::Mul(t, p), q), half = hn::Mul(x, hn::Set(d, 0.5f));
+  return hn::IfThenElse(hn::IsNaN(x), x, hn::MulAdd(half, erf, half));
+}
+
 template <class D, class V>
 HWY_INLINE V log_of(D d, V x) {
   V result = hn::Log(d, x);

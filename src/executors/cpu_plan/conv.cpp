@@ -123,6 +123,7 @@ bool conv(Lowering& l, const ir::Node& node) {
   Taps t = window(a, kernel, g.conv.out);
   const bool depthwise = g.conv.groups == g.conv.channels && g.conv.filters == g.conv.channels && g.conv.channels > 1;
   if (g.conv.groups > 1) t.run = 1;
+  kernels::prepare(t, g.conv);
   const auto count = static_cast<int64_t>(t.offsets.size());
   const int64_t each = g.conv.channels / g.conv.groups;
   const auto* values = reinterpret_cast<const float*>(weight.data);
@@ -147,18 +148,16 @@ bool conv(Lowering& l, const ir::Node& node) {
   l.emit(
       node, finish ? name + " + elementwise" : name, touched(g, w, finish),
       [=](const Run& run) {
-        const kernels::Conv c = bound(g, run);
+        kernels::Conv c = bound(g, run);
+        c.weight = run.at<float>(w);
         const Finish::Bound after(finish ? &*finish : nullptr, run, c.y);
         const kernels::Done done = finishing(after, c.filters);
         if (pointwise) {
           const int64_t points = c.batch * c.in[0] * c.in[1] * c.in[2];
-          return kernels::gemm(
-              {points, c.filters, c.channels, c.x, c.channels, run.at<float>(w), c.bias, c.y, c.filters}, run.pool,
-              done);
+          return kernels::gemm({points, c.filters, c.channels, c.x, c.channels, c.weight, c.bias, c.y, c.filters},
+                               run.pool, done);
         }
-        Taps taps = t;
-        taps.weight = run.at<float>(w);
-        depthwise ? kernels::depthwise_conv(c, taps, run.pool, done) : kernels::conv(c, taps, run.pool, done);
+        depthwise ? kernels::depthwise_conv(c, t, run.pool, done) : kernels::conv(c, t, run.pool, done);
       },
       flops(g, t));
   return true;
@@ -201,6 +200,7 @@ bool conv_transpose(Lowering& l, const ir::Node& node) {
       return pack_weight(reinterpret_cast<const float*>(weight.data), g.conv.filters, each, g.conv.groups, order, all,
                          true);
     }));
+    kernels::prepare(t, g.conv);
     phases.push_back(std::move(t));
   }
   g.zeros = l.constant_ref(Tensor::zeros(DType::f32, {g.conv.channels}));
@@ -212,11 +212,10 @@ bool conv_transpose(Lowering& l, const ir::Node& node) {
   l.emit(
       node, "conv_transpose", refs,
       [=](const Run& run) {
-        const kernels::Conv c = bound(g, run);
+        kernels::Conv c = bound(g, run);
         for (size_t i = 0; i < phases.size(); ++i) {
-          Taps taps = phases[i];
-          taps.weight = run.at<float>(weights[i]);
-          kernels::conv(c, taps, run.pool);
+          c.weight = run.at<float>(weights[i]);
+          kernels::conv(c, phases[i], run.pool);
         }
       },
       work);
