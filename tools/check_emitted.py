@@ -41,7 +41,9 @@ def verdict(status, text):
     """{"passed", "error", "reason"} of a test program's exit status and output."""
     errors = [float(e) for e in re.findall(r"largest error (\S+)", text)]
     passed = status == 0 and bool(errors)
-    reason = "" if passed else "\n".join(text.splitlines()[-3:])[-300:] or f"exit status {status}"
+    lines = text.splitlines()
+    told = [line for line in lines if "FAILED" in line][:3] or lines[-3:]
+    reason = "" if passed else "\n".join(told)[-300:] or f"exit status {status}"
     return {"passed": passed, "error": max(errors) if errors else None, "reason": reason}
 
 
@@ -113,7 +115,7 @@ for step in range(max(steps, 1)):
     for name, result in zip(graph["outputs"], results):
         error = relative_error(result, tensor("output/" + name))
         passed = passed and error <= TOLERANCE
-        print(f"{name}: largest error {error:.3g}")
+        print(f"{name}: largest error {error:.3g}" + ("" if error <= TOLERANCE else "  FAILED"))
 sys.exit(0 if passed else 1)
 """
 

