@@ -114,7 +114,7 @@ array encode_e8m0(const array& x, bool saturate) {
   // Below 2^-126: subnormal floats above 2^-127 * 1.5 are nearer to 2^-126.
   array up_small = mx::logical_and(mx::greater(mantissa, i32(0x600000)), mx::equal(exponent, i32(0)));
   array out = mx::add(exponent, mx::astype(mx::logical_or(up, up_small), mx::int32));
-  array is_nan = mx::greater(bits, i32(0x7f800000));
+  array is_nan = mx::greater_equal(bits, i32(0x7f800000));  // infinities too: there is none
   array over = mx::greater_equal(out, i32(255));
   out = mx::where(over, i32(saturate ? 254 : 255), out);
   return mx::astype(mx::where(is_nan, i32(255), out), mx::uint8);

@@ -63,7 +63,7 @@ TEST_P(Golden, MatchesTorch) {
 
 INSTANTIATE_TEST_SUITE_P(Archives, Golden,
                          ::testing::Values("traced_conv", "scripted_conv", "control", "branching", "stateful", "writes",
-                                           "compared", "frozen"),
+                                           "compared", "in_place", "frozen"),
                          [](const auto& info) { return info.param; });
 
 TEST(TorchScript, NamesOutputsByTheirPath) {
@@ -97,6 +97,18 @@ TEST(TorchScript, AsksForWhatTheFileDoesNotSay) {
   } catch (const UsageError& error) {
     EXPECT_NE(std::string(error.what()).find("expected 2 dimensions, got 3"), std::string::npos) << error.what();
     EXPECT_NE(std::string(error.what()).find("torchscript.py:"), std::string::npos) << error.what();
+  }
+}
+
+TEST(TorchScript, RefusesWritesToSharedMemory) {
+  ImportOptions options;
+  options.inputs["x"].shape = ir::Shape{3};
+  try {
+    import_torchscript(kFolder + "shared.pt", options);
+    FAIL();
+  } catch (const UsageError& error) {
+    EXPECT_NE(std::string(error.what()).find("writes to 'a', which shares its memory with 'b'"), std::string::npos)
+        << error.what();
   }
 }
 

@@ -23,6 +23,7 @@ void expect_all_pass(const std::string& zip, size_t least) {
 TEST(OnnxBackend, SlicePasses) { expect_all_pass("tests/data/onnx/backend_slice.zip", 150); }
 
 // Recorded by tools/goldens/onnx_activations.py.
+TEST(OnnxBackend, NGramsAndPowersOfTwoPass) { expect_all_pass("tests/data/onnx/n_grams.zip", 9); }
 TEST(OnnxBackend, RecurrentActivationsPass) { expect_all_pass("tests/data/onnx/recurrent_activations.zip", 4); }
 
 // com.microsoft operators against onnxruntime (tools/goldens/onnx_microsoft.py).

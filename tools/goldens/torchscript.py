@@ -125,6 +125,34 @@ class Compared(nn.Module):
         return y
 
 
+class InPlace(nn.Module):
+    """Buffers that are written in place carry over to the next call."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("total", torch.arange(3.0))
+        self.register_buffer("table", torch.ones(2, 3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.total.add_(x)
+        self.table[1] *= 2
+        return self.total + self.table.sum(0)
+
+
+class Shared(nn.Module):
+    """Writes to a buffer that overlaps with another."""
+
+    def __init__(self):
+        super().__init__()
+        base = torch.arange(6.0)
+        self.register_buffer("a", base[:3])
+        self.register_buffer("b", base[1:4])
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.a.add_(1.0)
+        return x + self.a + self.b
+
+
 def plain(t):
     return {"dtype": str(t.dtype).replace("torch.", ""), "shape": list(t.shape), "data": t.flatten().tolist()}
 
@@ -157,6 +185,8 @@ def main(folder):
     write(folder, "stateful", torch.jit.script(Stateful().eval()), [[torch.randn(2, 3)] for _ in range(4)])
     write(folder, "writes", torch.jit.script(Writes()), [[torch.randn(3, 4)]])
     write(folder, "compared", torch.jit.script(Compared()), [[torch.full((3, 4), 0.5)], [torch.zeros(3, 4)]])
+    write(folder, "in_place", torch.jit.script(InPlace()), [[torch.randn(3)] for _ in range(3)])
+    torch.jit.script(Shared()).save(f"{folder}/shared.pt")
     write(folder, "frozen", torch.jit.freeze(torch.jit.script(net)), [[image]])
 
 

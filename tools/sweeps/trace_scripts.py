@@ -126,7 +126,7 @@ def dicts(x: Tensor) -> Tensor:
 
 
 def texts(x: Tensor) -> Tensor:
-    mode = "tanh"
+    mode = "tanh" if x.size(0) < 6 else "relu"
     name = "{}_{}".format(mode, x.size(0))
     y = x
     if mode == "tanh":
@@ -145,8 +145,10 @@ def texts(x: Tensor) -> Tensor:
 def optionals(x: Tensor) -> Tensor:
     scale: Optional[float] = None
     bias: Optional[Tensor] = None
-    if x.dim() > 1:
+    if x.size(0) > 1:
         bias = x * 2
+    if bias is None:
+        x = x + 1
     if scale is None:
         scale = 2.0
     if bias is not None:
@@ -227,10 +229,12 @@ def conversions(x: Tensor) -> Tensor:
         y = y + int(half) + math.ceil(half)
     if bool(x.size(1)):
         y = y - (half - x.size(1)) - int(x.size(1) > 2)
-    device = torch.device("cpu")
-    table = dict([("a", y), ("b", x)])
+    device = torch.device("cpu" if x.size(0) > 0 else "meta")
+    pairs = [("a", y), ("b", x)]
+    table = dict(pairs)
     again = dict(table)
-    return again["a"].to(device) + again["b"]
+    none: Dict[str, Tensor] = dict()
+    return again["a"].to(device) + again["b"] + len(none) + x.max().item() / 4
 
 
 def run_loop(x: Tensor) -> Tensor:

@@ -1,5 +1,7 @@
 // Attention in PyTorch's fused forms.
+#include <array>
 #include <cmath>
+#include <tuple>
 
 #include "frontends/aten/combinators.h"
 #include "frontends/aten/families.h"
@@ -27,6 +29,26 @@ ir::Value* mask_of(Context& c, ir::Value* mask, const ir::Shape& q, const ir::Di
   return four_axes(c, c.op("broadcast", {mask}, {{"shape", full}}));
 }
 
+// Query, key and value with the same leading axes, as a matrix product would broadcast them.
+void broadcast_leading(Context& c, std::array<ir::Value*, 3>& operands) {
+  ir::Dims lead;
+  for (const ir::Value* v : operands) {
+    const ir::Shape& s = v->shape();
+    if (s.size() < 2) c.fail("query, key and value need at least two axes, one is {}", ir::str(v->type));
+    if (s.size() - 2 > lead.size()) lead.insert(lead.begin(), s.size() - 2 - lead.size(), ir::Dim(1));
+    for (size_t i = 0; i + 2 < s.size(); ++i)
+      if (ir::Dim& d = lead[lead.size() - (s.size() - 2) + i]; d.is(1)) d = s[i];
+  }
+  for (ir::Value*& v : operands) {
+    const ir::Shape& s = v->shape();
+    ir::Dims shape = lead;
+    shape.insert(shape.end(), s.end() - 2, s.end());
+    bool stretches = shape.size() != s.size();
+    for (size_t i = 0; i < s.size() && !stretches; ++i) stretches = s[i].is(1) && !shape[i].is(1);
+    if (stretches) v = c.op("broadcast", {v}, {{"shape", shape}});
+  }
+}
+
 ir::Value* attend(Context& c, ir::Value* q, ir::Value* k, ir::Value* v, ir::Value* mask, bool causal) {
   const ir::Shape shape = q->shape();
   if (shape.size() < 2) c.fail("the query is {}", ir::str(q->type));
@@ -52,6 +74,11 @@ Values sdpa(Context& c) {
   ir::Value* mask = c.tensor_or_null("attn_mask");
   ir::Value *q = c.tensor("query"), *k = c.tensor("key"), *v = c.tensor("value");
   if (mask && mask->dtype() != DType::boolean) mask = c.cast(mask, q->dtype());
+  if (!c.flag("enable_gqa")) {
+    std::array<ir::Value*, 3> operands = {q, k, v};
+    broadcast_leading(c, operands);
+    std::tie(q, k, v) = std::tuple(operands[0], operands[1], operands[2]);
+  }
   return {c.result(attend(c, q, k, v, mask, c.flag("is_causal")))};
 }
 

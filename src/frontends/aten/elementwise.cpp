@@ -123,6 +123,7 @@ Values clamp(Context& c) {
 Values where(Context& c) {
   if (c.is_none("other") && c.is_none("self")) {  // where(condition): the indices of what is true
     ir::Value* x = c.tensor("condition");
+    if (x->rank() == 0) x = c.b.reshape(x, {1});
     ir::Value* at = c.op("nonzero", {x});
     Values out;
     for (int64_t i = 0; i < x->rank(); ++i) {
@@ -207,6 +208,7 @@ Values logit(Context& c) {
 
 Values square(Context& c) {
   ir::Value* x = c.tensor("self");
+  if (x->dtype() == DType::boolean) x = c.cast(x, DType::i64);
   return {c.result(c.op("multiply", {x, x}))};
 }
 

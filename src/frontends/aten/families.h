@@ -23,12 +23,13 @@ Rows rnn_rows();
 Rows resize_rows();
 Rows signal_rows();
 Rows misc_rows();
+Rows loss_rows();
 Rows backward_rows();
 
 inline constexpr Rows (*families[])() = {
-    elementwise_rows, activation_rows, reduce_rows, conv_rows,  pool_rows,     norm_rows,  linalg_rows,
-    attention_rows,   index_rows,      view_rows,   slice_rows, overlap_rows,  shape_rows, create_rows,
-    rnn_rows,         resize_rows,     signal_rows, misc_rows,  backward_rows,
+    elementwise_rows, activation_rows, reduce_rows, conv_rows,  pool_rows,    norm_rows,     linalg_rows,
+    attention_rows,   index_rows,      view_rows,   slice_rows, overlap_rows, shape_rows,    create_rows,
+    rnn_rows,         resize_rows,     signal_rows, misc_rows,  loss_rows,    backward_rows,
 };
 
 }  // namespace godwit::frontends::aten

@@ -379,9 +379,13 @@ Values unique(Context& c) {
   const bool along = c.schema.find("dim") != nullptr;
   auto v = c.b.ops("unique", {x},
                    {{"axis", along ? c.axis("dim", x->rank()) : int64_t{0}}, {"flat", !along}, {"sorted", true}});
-  ir::Value* inverse = along ? v[2] : c.b.reshape(v[2], x->shape());
-  if (c.schema.returns.size() == 2) return {c.result(v[0]), c.result(inverse)};
-  return {c.result(v[0]), c.result(inverse), c.result(v[3])};
+  // Along an axis PyTorch gives both whether asked or not.
+  auto asked = [&](const char* name, ir::Value* value) {
+    return c.result(along || c.flag(name) ? value : c.b.constant(Tensor::zeros(DType::i64, {0})));
+  };
+  Values out = {c.result(v[0]), asked("return_inverse", along ? v[2] : c.b.reshape(v[2], x->shape()))};
+  if (c.schema.returns.size() > 2) out.push_back(asked("return_counts", v[3]));
+  return out;
 }
 
 Values embedding(Context& c) {

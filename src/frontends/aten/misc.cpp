@@ -102,39 +102,6 @@ Values tensor_from_list(Context& c) {
   c.unsupported("a tensor from a list");
 }
 
-// --- losses: reduction 0 none, 1 mean, 2 sum -------------------------------------------------------------------------
-Values reduced(Context& c, ir::Value* loss) {
-  const int64_t how = c.number("reduction");
-  ir::Dims axes;
-  for (int64_t i = 0; i < loss->rank(); ++i) axes.push_back(i);
-  if (how == 0) return {c.result(loss)};
-  return {c.result(c.op(how == 1 ? "mean" : "sum", {loss}, {{"axes", axes}}))};
-}
-
-Values mse_loss(Context& c) {
-  ir::Value* d = c.op("subtract", c.promoted({"self", "target"}));
-  return reduced(c, c.op("square", {d}));
-}
-
-Values l1_loss(Context& c) { return reduced(c, c.op("abs", {c.op("subtract", c.promoted({"self", "target"}))})); }
-
-Values smooth_l1(Context& c) {
-  ir::Value* d = c.op("abs", {c.op("subtract", c.promoted({"self", "target"}))});
-  const double beta = c.has("beta") ? c.real("beta") : 1.0;
-  if (beta == 0) return reduced(c, d);
-  ir::Value* low = c.op("multiply", {c.op("square", {d}), c.scalar_like(d, 0.5 / beta)});
-  return reduced(c, c.op("where", {c.op("less", {d, c.scalar_like(d, beta)}), low,
-                                   c.op("subtract", {d, c.scalar_like(d, beta / 2)})}));
-}
-
-Values huber(Context& c) {
-  ir::Value* d = c.op("abs", {c.op("subtract", c.promoted({"self", "target"}))});
-  const double delta = c.real("delta");
-  ir::Value* low = c.op("multiply", {c.op("square", {d}), c.scalar_like(d, 0.5)});
-  ir::Value* high = c.op("multiply", {c.op("subtract", {d, c.scalar_like(d, delta / 2)}), c.scalar_like(d, delta)});
-  return reduced(c, c.op("where", {c.op("less_equal", {d, c.scalar_like(d, delta)}), low, high}));
-}
-
 Values cosine_similarity(Context& c) {
   auto v = c.promoted({"x1", "x2"});
   const int64_t axis = c.number("dim", 1);
@@ -224,10 +191,6 @@ Rows misc_rows() {
       {"_assert_async", dropped()},
       {"sym_constrain_range", dropped()},
       {"sym_constrain_range_for_size", dropped()},
-      {"mse_loss", mse_loss},
-      {"l1_loss", l1_loss},
-      {"smooth_l1_loss", smooth_l1},
-      {"huber_loss", huber},
       {"cosine_similarity", cosine_similarity},
       {"pairwise_distance", pairwise_distance},
       {"torchvision::nms", nms},

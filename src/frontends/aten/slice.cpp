@@ -72,7 +72,11 @@ Values chunk(Context& c) {
   TensorRef t = c.ref("self");
   const int64_t axis = c.axis("dim", t.rank());
   const ir::Dim& total = t.shape().at(static_cast<size_t>(axis));
-  if (total.is(0)) return parts(t, axis, {0, 0});
+  if (total.is(0)) {  // as many empty parts as are asked for
+    const int64_t n = c.number("chunks");
+    if (n < 1 || n > 100000) c.fail("{} parts", n);
+    return parts(t, axis, ir::Dims(static_cast<size_t>(n) + 1, ir::Dim(0)));
+  }
   return split_every(c, t, axis, ceildiv(total, c.integer("chunks")));
 }
 

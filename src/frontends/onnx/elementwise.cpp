@@ -1,4 +1,6 @@
 // Arithmetic, comparisons, logic and casts.
+#include <cmath>
+
 #include "frontends/onnx/common.h"
 #include "frontends/onnx/registry.h"
 
@@ -62,18 +64,27 @@ Values clip(Call& c) {
   return {low || high ? c.op("clip", {x, low, high}) : x};
 }
 
+// Magnitudes rounded to powers of two, which the cast to float8e8m0 then keeps; by itself it rounds to the nearest.
+Value* power_of_two(Call& c, Value* x, const std::string& rounding) {
+  if (rounding == "nearest") return x;
+  if (rounding != "up" && rounding != "down") c.fail("unknown round_mode '{}'", rounding);
+  Value* wide = c.cast(x, DType::f32);
+  Value* bits = c.op("bitcast", {wide}, {{"from", DType::f32}, {"to", DType::u32}});
+  auto number = [&](double v) { return c.b.scalar(DType::u32, v); };
+  bits = c.op("bitwise_and", {bits, number(0x7fffffff)});
+  // Upwards any mantissa carries into the exponent.
+  if (rounding == "up") bits = add(c, bits, number(0x7fffff));
+  bits = c.op("bitwise_and", {bits, number(0x7f800000)});
+  Value* power = c.op("bitcast", {bits}, {{"from", DType::u32}, {"to", DType::f32}});
+  if (c.flag("saturate", true)) power = c.op("minimum", {power, c.scalar(std::ldexp(1.0, 127), power)});
+  return c.op("where", {c.op("is_finite", {wide}), power, wide});
+}
+
 Values cast_to(Call& c, DType to) {
   Value* x = c.in(0);
   if (x->dtype() == to) return {x};
   const std::string rounding = c.text("round_mode", "up");
-  if (to == DType::f8e8m0 && rounding != "up") {
-    if (rounding != "down" && rounding != "nearest") c.fail("unknown round_mode '{}'", rounding);
-    // The exponent's bits of the float32: the mantissa is dropped, or rounded into the exponent first.
-    Value* bits = c.op("bitcast", {c.cast(x, DType::f32)}, {{"from", DType::f32}, {"to", DType::u32}});
-    if (rounding == "nearest") bits = add(c, bits, c.scalar(1 << 22, bits));
-    bits = c.op("bitwise_and", {bits, c.b.scalar(DType::u32, 0x7f800000)});
-    x = c.op("bitcast", {bits}, {{"from", DType::u32}, {"to", DType::f32}});
-  }
+  if (to == DType::f8e8m0) x = power_of_two(c, x, rounding);
   return {c.op("cast", {x}, {{"from", x->dtype()}, {"to", to}, {"saturate", c.flag("saturate", true)}})};
 }
 

@@ -31,6 +31,7 @@ constexpr Family families[] = {
     {"", control_rows},
     {"", scan_rows},
     {"", loss_rows},
+    {"", n_gram_rows},
     {"", detection_rows},
     {"", linear_attention_rows},
     {"com.microsoft", microsoft_rows},

@@ -29,6 +29,7 @@ Rows control_rows();
 Rows scan_rows();
 Rows loss_rows();
 Rows detection_rows();
+Rows n_gram_rows();
 
 Rows microsoft_rows();  // com.microsoft
 Rows microsoft_attention_rows();

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "frontends/input_value.h"
 #include "frontends/pt2/translation.h"
+#include "frontends/shared_memory.h"
 
 namespace godwit::frontends {
 namespace {
@@ -227,8 +228,7 @@ class Importer {
       for (const auto& other : weights_)
         require<UsageError>(
             other.name == w.name || other.value == w.value ||
-                out_.module.weights.at(other.value->name).data != out_.module.weights.at(w.value->name).data ||
-                out_.module.weights.at(w.value->name).size() == 0,
+                !share_memory(out_.module.weights.at(other.value->name), out_.module.weights.at(w.value->name)),
             "{}: the program writes to '{}', which shares its memory with '{}'", archive_.file, w.name, other.name);
       const Tensor& initial = out_.module.weights.at(w.value->name);
       ir::Value* before = graph_.add_state(w.name, w.value->type, initial);

@@ -120,7 +120,9 @@ Value Evaluator::bind_tensor(const Node& node, const std::string& path, bool in_
   const Tensor tensor = read.tensor.contiguous();
   if (in_constants && tensor.size() <= kInlineConstant) return session_.tensor(builder_.constant(tensor));
   pickled_tensors_[path] = tensor;
-  return session_.tensor(builder_.weight(path, tensor));
+  const aten::TensorRef ref = session_.heap.make(builder_.weight(path, tensor));
+  if (!in_constants) held_.push_back({path, ref, ref.read(), read.tensor});
+  return ref;
 }
 
 const Tensor* Evaluator::pickled_tensor(const std::string& path) const {

@@ -166,6 +166,8 @@ Value Evaluator::get_attribute(const std::shared_ptr<ObjectBox>& object, const s
     value = false;
   } else if (auto override = overrides_.find(path); override != overrides_.end()) {
     value = override->second;
+    // Other attributes that hold the same tensor hold this one too.
+    if (auto node = object->pickled.find(name); node != object->pickled.end()) bound_[node->second] = value;
   } else if (auto node = object->pickled.find(name); node != object->pickled.end()) {
     value = bind(*node->second, path, false, 0);
   } else {
@@ -175,6 +177,11 @@ Value Evaluator::get_attribute(const std::shared_ptr<ObjectBox>& object, const s
   }
   object->attributes[name] = value;
   return value;
+}
+
+void Evaluator::override_attribute(const std::string& path, Value value) {
+  if (auto* t = value.get<aten::TensorRef>()) held_.push_back({path, *t, t->read(), {}});
+  overrides_[path] = std::move(value);
 }
 
 void Evaluator::set_attribute(const std::shared_ptr<ObjectBox>& object, const std::string& name, Value value) {

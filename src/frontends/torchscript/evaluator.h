@@ -45,7 +45,7 @@ class Evaluator {
   // Attributes. `set` is what the program does; `override_attribute` replaces what the file says.
   Value get_attribute(const std::shared_ptr<ObjectBox>& object, const std::string& name);
   void set_attribute(const std::shared_ptr<ObjectBox>& object, const std::string& name, Value value);
-  void override_attribute(const std::string& path, Value value) { overrides_[path] = std::move(value); }
+  void override_attribute(const std::string& path, Value value);
   // Paths of attributes that were set, and what they hold now.
   struct Written {
     std::shared_ptr<ObjectBox> object;
@@ -54,6 +54,14 @@ class Evaluator {
     bool was_read = false;  // before it was written: what the last call left behind matters
   };
   const std::map<std::string, Written>& written() const { return written_; }
+  // Tensors that attributes hold, as the call found them: to see which it wrote in place.
+  struct Held {
+    std::string path;
+    aten::TensorRef ref;
+    ir::Value* before;
+    Tensor stored;  // where the file has it; no data for a state
+  };
+  const std::vector<Held>& held_tensors() const { return held_; }
   // The tensor that the file holds for an attribute; null when it is no tensor.
   const Tensor* pickled_tensor(const std::string& path) const;
 
@@ -149,6 +157,7 @@ class Evaluator {
   std::vector<std::unique_ptr<Frame>> frames_;
   std::map<const formats::pickle::Node*, Value> bound_;
   std::map<std::string, Tensor> pickled_tensors_;
+  std::vector<Held> held_;
   std::map<std::string, Value> overrides_;
   std::map<std::string, Written> written_;
   std::set<std::string> read_;  // paths of attributes read before any write

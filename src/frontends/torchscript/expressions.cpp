@@ -168,7 +168,12 @@ Value Evaluator::subscript(const Value& base, const Value& index) {
 // Words that are no functions: their arguments may be types.
 std::optional<Value> Evaluator::special_form(const std::string& name, const Expr& e) {
   const size_t n = e.items.size() - 1;
-  if ((name == "annotate" || name == "unchecked_cast") && n == 2) return evaluate(e.items[2]);
+  if ((name == "annotate" || name == "unchecked_cast") && n == 2) {
+    Value v = evaluate(e.items[2]);
+    // How a tensor that becomes a number by itself is written.
+    const bool is_number = e.items[1].kind == Expr::Kind::name && e.items[1].text == "number";
+    return is_number && v.is_tensor() ? call_tensor_builtin(*this, "aten::ScalarImplicit", {v}, {}).value_or(v) : v;
+  }
   if (name == "uninitialized") return Value(std::shared_ptr<aten::Opaque>(std::make_shared<Uninitialized>()));
   if (name == "isinstance" && n == 2) return matches_type(evaluate(e.items[1]), e.items[2]);
   if (name == "getattr" && n == 2) {

@@ -4,6 +4,7 @@
 #include "formats/torchscript/printer.h"
 #include "frontends/frontend.h"
 #include "frontends/input_value.h"
+#include "frontends/shared_memory.h"
 #include "frontends/torchscript/depth.h"
 #include "frontends/torchscript/evaluator.h"
 #include "frontends/torchscript/steady.h"
@@ -195,8 +196,17 @@ class Import {
     }
     for (const auto& [path, written] : evaluator_.written())
       if (written.was_read) keep_written(path, written.before, evaluator_.get_attribute(written.object, written.name));
+    for (const auto& held : evaluator_.held_tensors())
+      if (held.ref.read() != held.before && !evaluator_.written().contains(held.path)) keep_written_in_place(held);
     for (auto& state : graph_.states)
       if (!state.after) state.after = state.before;
+  }
+  void keep_written_in_place(const Evaluator::Held& held) {
+    for (const auto& other : evaluator_.held_tensors())
+      require<UsageError>(other.path == held.path || !share_memory(other.stored, held.stored),
+                          "{}: the program writes to '{}', which shares its memory with '{}'", archive_->name(),
+                          held.path, other.path);
+    keep_written(held.path, held.ref, held.ref);
   }
   void keep_written(const std::string& path, const Value& before, const Value& after) {
     auto state =
