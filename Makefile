@@ -28,8 +28,8 @@ demo: setup-demo build  ## convert, prove, measure and run real models (AUDIO=x.
 sweep: setup-test build  ## all model zoos and backend suites (hours), then docs/coverage.md
 	scripts/sweep.sh
 
-bench: setup-demo build  ## latency of the real models beside onnxruntime
-	$(PYTHON) tools/demo/demo.py $(if $(AUDIO),--audio $(AUDIO)) --threads 1
+bench: setup-test build  ## kernels and models beside PyTorch and onnxruntime, then docs/benchmarks.md
+	$(PYTHON) tools/bench/bench.py
 
 format: setup-lint  ## clang-format over our sources
 	git ls-files '*.cpp' '*.h' | xargs clang-format -i
