@@ -175,7 +175,7 @@ def _encode_small_float(x, dtype, saturate):
         up = ((mantissa >= 0x400000) & (exponent > 0)) | ((mantissa > 0x600000) & (exponent == 0))
         out = exponent + up.astype(mx.int32)
         out = mx.where(out >= 255, 254 if saturate else 255, out)
-        return mx.where(is_nan, 255, out).astype(mx.uint8)
+        return mx.where(is_nan | is_infinite, 255, out).astype(mx.uint8)
     exponent_bits, mantissa_bits, bias, largest, infinity, nan, negative_zero = _SMALL_FLOATS[dtype]
     pattern = _round_magnitude(bits, mantissa_bits, bias)
     clamps = saturate or (infinity is None and nan is None)
