@@ -1,6 +1,7 @@
 #include "executors/cpu_plan/executor.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <cstring>
 #include <set>
@@ -49,6 +50,7 @@ struct CpuExecutor::Ready {
   plan::Plan plan;
   std::unique_ptr<std::byte, Free> arena;
   std::vector<std::byte*> base;
+  std::vector<Tensor> results;  // of the last run: written anew once nobody else holds them
 };
 
 CpuExecutor::CpuExecutor(const ir::Module& module, const std::string& graph) : module_(module) {
@@ -154,9 +156,13 @@ HostValues CpuExecutor::run(const HostValues& given) {
     ready->base[static_cast<size_t>(plan.state_buffers[i])] = states_[i].mutable_data();
   HostValues out;
   for (size_t i = 0; i < plan.outputs.size(); ++i) {
-    Tensor result = Tensor::zeros(plan.outputs[i].dtype, plan.outputs[i].shape);
+    if (ready->results.size() <= i) ready->results.emplace_back();
+    Tensor& result = ready->results[i];
+    if (!result.owner || result.owner.use_count() > 1)
+      result = Tensor::zeros(plan.outputs[i].dtype, plan.outputs[i].shape);
+    std::atomic_thread_fence(std::memory_order_acquire);  // after the last reader let go
     ready->base[static_cast<size_t>(plan.output_buffers[i])] = result.mutable_data();
-    out[graph_->output_names[i]] = {{std::move(result)}, false};
+    out[graph_->output_names[i]] = {{result}, false};
   }
   ThreadPool& pool = ThreadPool::shared();
   const ThreadPool::Client client(pool);
