@@ -11,6 +11,7 @@
 #include <hwy/highway.h>
 
 #include "kernels/isa.h"
+#include "kernels/lanes-inl.h"
 #include "kernels/math-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -23,15 +24,10 @@ using V = hn::Vec<D>;
 template <class F>
 HWY_INLINE void over(float* out, const float* a, const float* b, const float* c, int64_t n, F f) {
   const D d;
-  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
-  int64_t i = 0;
-  auto load = [&](const float* x) HWY_ATTR { return x ? hn::LoadU(d, x + i) : hn::Zero(d); };
-  for (; i + lanes <= n; i += lanes) hn::StoreU(f(d, load(a), load(b), load(c)), d, out + i);
-  if (i < n) {
-    const auto rest = hn::FirstN(d, static_cast<size_t>(n - i));
-    auto part = [&](const float* x) HWY_ATTR { return x ? hn::MaskedLoad(rest, d, x + i) : hn::Zero(d); };
-    hn::BlendedStore(f(d, part(a), part(b), part(c)), rest, d, out + i);
-  }
+  over_lanes(n, [&](auto load, auto store) HWY_ATTR {
+    auto operand = [&](const float* x) HWY_ATTR { return x ? load(x) : hn::Zero(d); };
+    store(f(d, operand(a), operand(b), operand(c)), out);
+  });
 }
 
 V bool_of(D d, hn::Mask<D> m) { return hn::IfThenElseZero(m, hn::Set(d, 1.0f)); }

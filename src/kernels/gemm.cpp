@@ -204,7 +204,8 @@ void pack(const float* b, int64_t row_stride, int64_t column_stride, int64_t k, 
 
 void look_ahead(Tile& tile, int64_t next, int64_t k0, int64_t index, int64_t count) {
   const int64_t start = panel_start(tile.n, next), rows = tile.segments * tile.segment;
-  const int64_t width = (panel_start(tile.n, next + 1) - start + 15) / 16 * 16;
+  const int64_t lanes = functions().lanes;
+  const int64_t width = (panel_start(tile.n, next + 1) - start + lanes - 1) / lanes * lanes;
   tile.ahead_step = (width + count - 1) / count;
   tile.ahead = tile.b + start * tile.k + k0 * width + index * tile.ahead_step * rows;
 }

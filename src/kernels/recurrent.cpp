@@ -11,36 +11,17 @@
 #include <hwy/highway.h>
 
 #include "kernels/isa.h"
+#include "kernels/lanes-inl.h"
 #include "kernels/math-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace godwit::kernels::HWY_NAMESPACE {
-namespace {
-
 using D = hn::ScalableTag<float>;
 using V = hn::Vec<D>;
 
-// Calls f(load, store) for every vector of a row of n.
-template <class F>
-HWY_INLINE void over(int64_t n, F f) {
-  const D d;
-  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
-  int64_t i = 0;
-  for (; i + lanes <= n; i += lanes)
-    f([i, d](const float* p) HWY_ATTR { return hn::LoadU(d, p + i); },
-      [i, d](V v, float* p) HWY_ATTR { hn::StoreU(v, d, p + i); });
-  if (i < n) {
-    const auto mask = hn::FirstN(d, static_cast<size_t>(n - i));
-    f([i, d, mask](const float* p) HWY_ATTR { return hn::MaskedLoad(mask, d, p + i); },
-      [i, d, mask](V v, float* p) HWY_ATTR { hn::BlendedStore(v, mask, d, p + i); });
-  }
-}
-
-}  // namespace
-
 // gates (4n) to the next c and h, in place; h is written to y, too.
 void lstm_cell(const float* gates, int64_t n, float* c, float* h, float* y) {
-  over(n, [&](auto load, auto store) HWY_ATTR {
+  over_lanes(n, [&](auto load, auto store) HWY_ATTR {
     const D d;
     const V i = sigmoid_of(d, load(gates)), f = sigmoid_of(d, load(gates + n)), g = tanh_of(d, load(gates + 2 * n));
     const V o = sigmoid_of(d, load(gates + 3 * n));
@@ -51,7 +32,7 @@ void lstm_cell(const float* gates, int64_t n, float* c, float* h, float* y) {
 
 // x (3n) from the input, p (3n) from the hidden state
 void gru_cell(const float* x, const float* p, int64_t n, float* h, float* y) {
-  over(n, [&](auto load, auto store) HWY_ATTR {
+  over_lanes(n, [&](auto load, auto store) HWY_ATTR {
     const D d;
     const V r = sigmoid_of(d, hn::Add(load(x), load(p))), z = sigmoid_of(d, hn::Add(load(x + n), load(p + n)));
     const V candidate = tanh_of(d, hn::MulAdd(r, load(p + 2 * n), load(x + 2 * n)));

@@ -9,6 +9,7 @@
 #include <hwy/highway.h>
 
 #include "kernels/isa.h"
+#include "kernels/lanes-inl.h"
 #include "kernels/math-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -41,16 +42,7 @@ HWY_INLINE V fold(const float* x, int64_t n, float neutral, Step step, Join join
 
 template <class F>
 HWY_INLINE void over(const float* x, const float* y, int64_t n, float* out, F f) {
-  const D d;
-  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
-  int64_t i = 0;
-  for (; i + lanes <= n; i += lanes)
-    hn::StoreU(f(hn::LoadU(d, x + i), y ? hn::LoadU(d, y + i) : hn::Zero(d)), d, out + i);
-  if (i < n) {
-    const auto mask = hn::FirstN(d, static_cast<size_t>(n - i));
-    const V b = y ? hn::MaskedLoad(mask, d, y + i) : hn::Zero(d);
-    hn::BlendedStore(f(hn::MaskedLoad(mask, d, x + i), b), mask, d, out + i);
-  }
+  over_lanes(n, [&](auto load, auto store) HWY_ATTR { store(f(load(x), y ? load(y) : hn::Zero(D())), out); });
 }
 
 HWY_INLINE float total(V v) { return hn::GetLane(hn::SumOfLanes(D(), v)); }
@@ -121,17 +113,7 @@ void min_to(float* s, const float* x, int64_t n) {
   over(s, x, n, s, [](V a, V b) HWY_ATTR { return hn::IfThenElse(hn::IsNaN(a), a, smaller(a, b)); });
 }
 void multiply_add_to(float* s, const float* x, const float* y, int64_t n) {
-  const D d;
-  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
-  int64_t i = 0;
-  for (; i + lanes <= n; i += lanes)
-    hn::StoreU(hn::MulAdd(hn::LoadU(d, x + i), hn::LoadU(d, y + i), hn::LoadU(d, s + i)), d, s + i);
-  if (i < n) {
-    const auto mask = hn::FirstN(d, static_cast<size_t>(n - i));
-    hn::BlendedStore(
-        hn::MulAdd(hn::MaskedLoad(mask, d, x + i), hn::MaskedLoad(mask, d, y + i), hn::MaskedLoad(mask, d, s + i)),
-        mask, d, s + i);
-  }
+  over_lanes(n, [&](auto load, auto store) HWY_ATTR { store(hn::MulAdd(load(x), load(y), load(s)), s); });
 }
 
 void axpy(float w, const float* x, int64_t n, float* s) {
@@ -188,15 +170,13 @@ template <bool Weight, bool Bias>
 HWY_INLINE void normalize(const float* x, int64_t n, float mean, float scale, const float* w, const float* b,
                           float* out) {
   const D d;
-  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
   const V m = hn::Set(d, mean), s = hn::Set(d, scale);
-  for (int64_t i = 0; i < n; i += lanes) {
-    const auto mask = hn::FirstN(d, static_cast<size_t>(n - i));
-    V v = hn::Mul(hn::Sub(hn::MaskedLoad(mask, d, x + i), m), s);
-    if (Weight) v = hn::Mul(v, hn::MaskedLoad(mask, d, w + i));
-    if (Bias) v = hn::Add(v, hn::MaskedLoad(mask, d, b + i));
-    hn::BlendedStore(v, mask, d, out + i);
-  }
+  over_lanes(n, [&](auto load, auto store) HWY_ATTR {
+    V v = hn::Mul(hn::Sub(load(x), m), s);
+    if (Weight) v = hn::Mul(v, load(w));
+    if (Bias) v = hn::Add(v, load(b));
+    store(v, out);
+  });
 }
 
 void layer_norm(const float* x, int64_t n, const float* w, const float* b, float eps, float* out) {

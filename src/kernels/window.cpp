@@ -8,34 +8,18 @@
 #include <hwy/highway.h>
 
 #include "kernels/isa.h"
+#include "kernels/lanes-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace godwit::kernels::HWY_NAMESPACE {
 namespace {
 
-namespace hn = hwy::HWY_NAMESPACE;
 using D = hn::ScalableTag<float>;
 using V = hn::Vec<D>;
 
-// Calls f(channel, load, store) for every vector of channels; load and store know where the channels end.
-template <class F>
-HWY_INLINE void over_channels(int64_t channels, F f) {
-  const D d;
-  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
-  int64_t c = 0;
-  for (; c + lanes <= channels; c += lanes)
-    f([c, d](const float* p) HWY_ATTR { return hn::LoadU(d, p + c); },
-      [c, d](V v, float* p) HWY_ATTR { hn::StoreU(v, d, p + c); });
-  if (c < channels) {
-    const auto mask = hn::FirstN(d, static_cast<size_t>(channels - c));
-    f([c, d, mask](const float* p) HWY_ATTR { return hn::MaskedLoad(mask, d, p + c); },
-      [c, d, mask](V v, float* p) HWY_ATTR { hn::BlendedStore(v, mask, d, p + c); });
-  }
-}
-
 void depthwise(const float* const* rows, int64_t taps, const float* weight, const float* bias, int64_t channels,
                float* const* y) {
-  over_channels(channels, [&](auto load, auto store) HWY_ATTR {
+  over_lanes(channels, [&](auto load, auto store) HWY_ATTR {
     V a = bias ? load(bias) : hn::Zero(D()), b = a, c = a, e = a;
     for (int64_t t = 0; t < taps; ++t) {
       const V w = load(weight + t * channels);
@@ -50,7 +34,7 @@ void depthwise(const float* const* rows, int64_t taps, const float* weight, cons
 }
 
 void max(const float* const* rows, int64_t count, int64_t channels, float* y) {
-  over_channels(channels, [&](auto load, auto store) HWY_ATTR {
+  over_lanes(channels, [&](auto load, auto store) HWY_ATTR {
     V best = hn::Set(D(), -std::numeric_limits<float>::infinity());
     for (int64_t i = 0; i < count; ++i) {
       const V v = load(rows[i]);
@@ -61,7 +45,7 @@ void max(const float* const* rows, int64_t count, int64_t channels, float* y) {
 }
 
 void sum(const float* const* rows, int64_t count, float scale, int64_t channels, float* y) {
-  over_channels(channels, [&](auto load, auto store) HWY_ATTR {
+  over_lanes(channels, [&](auto load, auto store) HWY_ATTR {
     V all = hn::Zero(D());
     for (int64_t i = 0; i < count; ++i) all = hn::Add(all, load(rows[i]));
     store(hn::Mul(all, hn::Set(D(), scale)), y);

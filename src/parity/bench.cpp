@@ -1,10 +1,9 @@
 #include "parity/bench.h"
 
-#include <sys/resource.h>
-
 #include <chrono>
 
 #include "base/error.h"
+#include "base/memory.h"
 #include "base/progress.h"
 #include "base/thread_pool.h"
 #include "executors/executor.h"
@@ -13,16 +12,6 @@
 extern "C" __attribute__((weak)) void openblas_set_num_threads(int threads);
 
 namespace godwit::parity {
-
-int64_t peak_memory_bytes() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-#ifdef __APPLE__
-  return usage.ru_maxrss;
-#else
-  return static_cast<int64_t>(usage.ru_maxrss) * 1024;
-#endif
-}
 
 BenchResult bench(const ir::Module& module, const Tensors& inputs, const BenchOptions& options, Peer* peer) {
   require<UsageError>(options.runs > 0 && options.warmup >= 0 && options.threads > 0,
@@ -55,7 +44,7 @@ BenchResult bench(const ir::Module& module, const Tensors& inputs, const BenchOp
   result.threads = options.threads;
   result.executor = options.executor;
   result.fallbacks = executor->fallbacks();
-  result.peak_memory_bytes = peak_memory_bytes();
+  result.peak_memory_bytes = static_cast<int64_t>(peak_memory_bytes());
   if (peer) {
     Latency latency = summarize(theirs);
     double ratio = latency.median_ms / result.latency.median_ms;

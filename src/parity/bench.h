@@ -52,8 +52,6 @@ struct BenchResult {
 // that both see the same machine. Throws UsageError on bad counts.
 BenchResult bench(const ir::Module& module, const Tensors& inputs, const BenchOptions& options, Peer* peer = nullptr);
 
-int64_t peak_memory_bytes();  // of this process, so far
-
 nlohmann::json to_json(const BenchResult& result);
 
 }  // namespace godwit::parity

@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
-#include "support/fuzz.h"
 #include "support/zip_writer.h"
 
 namespace godwit {
@@ -92,16 +91,6 @@ TEST(Zip, ChecksumOfUnpackedEntries) {
   const size_t entry = text.rfind("PK\1\2");
   text[entry + 16] = static_cast<char>(text[entry + 16] ^ 1);
   EXPECT_THROW(read(text).read("a"), FileError);
-}
-
-TEST(Zip, SurvivesMutations) {
-  const std::string valid =
-      zip_of({{"m/data.pkl", "abcdef"}, {"m/code.py", std::string(200, 'q') + "r", true}, {"m/version", "3\n"}});
-  const int refused = testing::fuzz(valid, 20'000, 1, [](const std::string& text) {
-    const ZipArchive zip = read(text);
-    for (const auto& entry : zip.entries()) zip.read(entry.name);
-  });
-  EXPECT_GT(refused, 5'000);
 }
 
 }  // namespace

@@ -11,7 +11,6 @@
 #include "formats/safetensors.h"
 #include "ir/text.h"
 #include "ops/hoist.h"
-#include "support/fuzz.h"
 
 namespace godwit::emit {
 namespace {
@@ -136,21 +135,6 @@ TEST_F(PackageTest, RefusesDamage) {
   expect(refused("model.json", "\"godwit\": 1", "\"godwit\": 9"), "version 9");
   expect(refused("model.json", "\"main\"", "\"../main\""), "is no graph name");
   EXPECT_THROW(read_package(root_), FileError);
-}
-
-TEST_F(PackageTest, SurvivesMutations) {
-  ir::Module m = sample();
-  ops::hoist_constants(m);
-  write_package(m, root_);
-  const std::string graph = content(root_ / "graphs" / "main.gir"), description = content(root_ / "model.json");
-  const auto weights = formats::read_safetensors(root_ / "weights.safetensors").tensors;
-  auto with = [&](const std::string& json, const std::string& text) {
-    assemble_package(
-        json, [&](const std::string&) { return text; }, weights, "a test");
-  };
-  with(description, graph);
-  EXPECT_GT(testing::fuzz(graph, 10000, 4, [&](const std::string& text) { with(description, text); }), 2000);
-  EXPECT_GT(testing::fuzz(description, 10000, 5, [&](const std::string& text) { with(text, graph); }), 2000);
 }
 
 }  // namespace

@@ -67,4 +67,9 @@ Agreement expect_agreement(const std::string& text, const ir::Dim::Env& sizes, d
   return {plan.fallbacks()};
 }
 
+void expect_kernels(const std::string& text, const ir::Dim::Env& sizes, double tolerance) {
+  const Agreement a = expect_agreement(text, sizes, tolerance);
+  EXPECT_TRUE(a.fallbacks.empty()) << text << "\nfell back: " << (a.fallbacks.empty() ? "" : a.fallbacks[0]);
+}
+
 }  // namespace godwit::test

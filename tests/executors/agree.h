@@ -17,4 +17,7 @@ struct Agreement {
 Agreement expect_agreement(const std::string& text, const ir::Dim::Env& sizes = {}, double tolerance = 1e-5,
                            int calls = 1);
 
+// The same, and everything must have had a kernel.
+void expect_kernels(const std::string& text, const ir::Dim::Env& sizes = {}, double tolerance = 1e-5);
+
 }  // namespace godwit::test

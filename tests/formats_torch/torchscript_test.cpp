@@ -2,23 +2,16 @@
 
 #include <cstdlib>
 #include <fstream>
-#include <iterator>
 
 #include "base/error.h"
 #include "formats/torchscript/archive.h"
 #include "formats/torchscript/lexer.h"
 #include "formats/torchscript/parser.h"
 #include "formats/torchscript/printer.h"
-#include "support/fuzz.h"
 #include "support/zip_writer.h"
 
 namespace godwit::formats::torchscript {
 namespace {
-
-std::string bytes_of_file(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
 
 TEST(TorchScriptText, TokensOfALine) {
   const std::string source = "x0, y, = torch.f(\"a\\n\\003\", -1.5e-05)[0]\n";
@@ -130,23 +123,6 @@ TEST(TorchScriptArchive, RefusesWhatItCannotRead) {
   EXPECT_EQ(
       message({{"m/version", "3\n"}, {"m/code/__torch__.py", ""}, {"m/data.pkl", none}, {"m/constants.pkl", empty}}),
       "");
-}
-
-TEST(TorchScriptArchive, SurvivesMutations) {
-  const std::string source = bytes_of_file("tests/data/torchscript/branching.pt");
-  ASSERT_FALSE(source.empty());
-  auto open = [](const std::string& text) {
-    auto archive = Archive::of(ZipArchive::of(testing::bytes_of(text), nullptr, "test.pt"));
-    for (const std::string& path : archive->code_files()) archive->file(path);
-  };
-  EXPECT_GT(testing::fuzz(source, 20'000, 2, open), 100);
-}
-
-TEST(TorchScriptText, SurvivesMutations) {
-  auto archive = Archive::open("tests/data/torchscript/control.pt");
-  std::string source(archive->source("__torch__.py"));
-  source = source.substr(0, 1200);
-  EXPECT_GT(testing::fuzz(source, 20'000, 3, [](const std::string& text) { print(parse(text, "t.py")); }), 5'000);
 }
 
 }  // namespace

@@ -11,7 +11,6 @@
 #include "base/zip.h"
 #include "executors/mlx/executor.h"
 #include "frontends/pt2/translation.h"
-#include "support/fuzz.h"
 #include "support/zip_writer.h"
 
 namespace godwit::frontends {
@@ -137,46 +136,5 @@ TEST(ImportPt2, AFaultInATranslatorStaysInternal) {
 }
 
 // Mutations of the program's text, packed again so that they get past the archive.
-class FuzzImport : public ::testing::TestWithParam<const char*> {};
-
-TEST_P(FuzzImport, MutatedProgramsAreRefusedOrImported) {
-  const std::string file = text_of(folder + GetParam() + ".pt2");
-  auto owner = std::make_shared<const std::string>(file);
-  ZipArchive zip = ZipArchive::of(std::as_bytes(std::span(*owner)), owner, "x.pt2");
-  std::vector<godwit::testing::ZipItem> items;
-  size_t program = 0;
-  for (const auto& entry : zip.entries()) {
-    if (entry.name.ends_with("/models/model.json")) program = items.size();
-    items.push_back({entry.name, std::string(zip.read(entry.name).text()), false});
-  }
-  const std::string valid = items[program].data;
-  godwit::testing::fuzz(valid, 400, 7, [&](const std::string& text) {
-    items[program].data = text;
-    auto bytes = std::make_shared<const std::string>(godwit::testing::zip_of(items));
-    import_pt2(formats::pt2::read(std::as_bytes(std::span(*bytes)), bytes, "x.pt2"));
-  });
-  // Digits only: sizes, axes and positions that no longer fit.
-  std::mt19937 random(11);
-  for (int i = 0; i < 200; ++i) {
-    std::string text = valid;
-    for (int k = 0; k < 2; ++k) {
-      size_t at = random() % text.size();
-      while (at < text.size() && !std::isdigit(static_cast<unsigned char>(text[at]))) ++at;
-      if (at < text.size()) text[at] = static_cast<char>('0' + random() % 10);
-    }
-    items[program].data = text;
-    auto bytes = std::make_shared<const std::string>(godwit::testing::zip_of(items));
-    try {
-      import_pt2(formats::pt2::read(std::as_bytes(std::span(*bytes)), bytes, "x.pt2"));
-    } catch (const FileError&) {
-    } catch (const UsageError&) {
-    } catch (const std::exception& e) {
-      FAIL() << "mutation " << i << ": " << e.what();
-    }
-  }
-}
-
-INSTANTIATE_TEST_SUITE_P(Programs, FuzzImport, ::testing::Values("counter", "views", "control", "symbolic"));
-
 }  // namespace
 }  // namespace godwit::frontends

@@ -8,7 +8,6 @@
 #include "formats/torchscript/archive.h"
 #include "frontends/frontend.h"
 #include "frontends/torchscript/steady.h"
-#include "support/fuzz.h"
 #include "support/zip_writer.h"
 
 namespace godwit::frontends {
@@ -112,14 +111,6 @@ TEST(TorchScriptBadInput, UnsupportedOperatorsAreReportedTogether) {
   EXPECT_EQ(found[0].name, "mylib.alpha");
   EXPECT_EQ(found[1].count, 2);
   EXPECT_NE(found[1].places.at(0).find("__torch__.py:"), std::string::npos);
-}
-
-TEST(TorchScriptBadInput, ProgramsSurviveMutations) {
-  EXPECT_GT(testing::fuzz(kProgram, 6'000, 8, [](const std::string& text) { import(text); }), 2'000);
-}
-
-TEST(TorchScriptBadInput, ObjectsSurviveMutations) {
-  EXPECT_GT(testing::fuzz(kObject, 6'000, 9, [](const std::string& text) { import(kProgram, text); }), 2'000);
 }
 
 }  // namespace

@@ -59,6 +59,19 @@ TEST(Math, ErrorsInUlps) {
       "sigmoid", [](double x) { return 1 / (1 + std::exp(-x)); }, -80, 80, 3);
 }
 
+TEST(Math, GeluIsOffByAFractionOfItsArgument) {
+  for (const std::string& isa : available_isas()) {
+    set_isa(isa);
+    const std::vector<float> x = arguments(-8, 8);
+    std::vector<float> y(x.size());
+    tile_function("gelu")(y.data(), x.data(), nullptr, nullptr, static_cast<int64_t>(x.size()), 0, 0);
+    for (size_t i = 0; i < x.size(); ++i) {
+      const double exact = 0.5 * x[i] * std::erfc(-x[i] / std::sqrt(2.0));
+      ASSERT_LE(std::fabs(y[i] - exact), 4e-7 * std::fabs(x[i])) << "gelu(" << x[i] << ") with " << isa;
+    }
+  }
+}
+
 TEST(Math, LimitsAndNaN) {
   const float x[] = {INFINITY, -INFINITY, NAN, 100, -200, 0};
   for (const std::string& isa : available_isas()) {

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "executors/inputs.h"
 #include "executors/profile.h"
 
 namespace godwit::executors {
@@ -17,31 +18,6 @@ constexpr size_t plans_kept = 8;
 struct Free {
   void operator()(std::byte* p) const { std::free(p); }
 };
-
-ir::Dim::Env bind(const ir::Graph& graph, const std::vector<const Tensor*>& inputs) {
-  ir::Dim::Env env;
-  auto each = [&](auto visit) {
-    for (size_t i = 0; i < inputs.size(); ++i) {
-      const ir::Value& port = *graph.inputs[i];
-      require<UsageError>(inputs[i]->shape.size() == port.shape().size() && inputs[i]->dtype == port.dtype(),
-                          "input {} expects {}, given {}", port.name, ir::str(port.type), describe(*inputs[i]));
-      for (size_t axis = 0; axis < port.shape().size(); ++axis) visit(*inputs[i], port, axis);
-    }
-  };
-  each([&](const Tensor& given, const ir::Value& port, size_t axis) {
-    if (auto symbol = port.shape()[axis].as_symbol()) {
-      auto [bound, is_new] = env.emplace(*symbol, given.shape[axis]);
-      require<UsageError>(is_new || bound->second == given.shape[axis], "input {} expects {} with {} = {}, given {}",
-                          port.name, ir::str(port.type), *symbol, bound->second, describe(given));
-    }
-  });
-  each([&](const Tensor& given, const ir::Value& port, size_t axis) {
-    const std::optional<int64_t> size = port.shape()[axis].try_eval(env);
-    require<UsageError>(!size || *size == given.shape[axis], "input {} expects {}, given {}", port.name,
-                        ir::str(port.type), describe(given));
-  });
-  return env;
-}
 
 }  // namespace
 
@@ -79,8 +55,9 @@ CpuExecutor::Ready& CpuExecutor::plan_for(const std::vector<const Tensor*>& inpu
   }
   auto ready = std::make_unique<Ready>();
   for (const Tensor* t : inputs) ready->shapes.push_back(t->shape);
+  const InputShapes shapes(ready->shapes.begin(), ready->shapes.end());
   ThreadPool& pool = ThreadPool::shared();
-  ready->plan = plan::Lowering(module_, *graph_, bind(*graph_, inputs), weights_, pool.threads()).finish();
+  ready->plan = plan::Lowering(module_, *graph_, bind_symbols(*graph_, shapes), weights_, pool.threads()).finish();
   if (plans_.size() == plans_kept) plans_.pop_back();
   const size_t bytes = std::max<size_t>((ready->plan.arena_bytes + 63) / 64 * 64, 64);
   ready->arena.reset(static_cast<std::byte*>(std::aligned_alloc(64, bytes)));
@@ -113,18 +90,12 @@ void CpuExecutor::prepare_states(const plan::Plan& plan) {
 }
 
 HostValues CpuExecutor::run(const HostValues& given) {
+  check_inputs(*graph_, given);
   std::vector<const Tensor*> inputs;
   bool sequences = false;
   for (const ir::Value* input : graph_->inputs) {
-    auto found = given.find(input->name);
-    require<UsageError>(found != given.end(), "input {} ({}) is not given", input->name, ir::str(input->type));
-    sequences = sequences || input->type.sequence || found->second.items.size() != 1;
-    if (!sequences) inputs.push_back(&found->second.items[0]);
-  }
-  for (const auto& [name, value] : given) {
-    const bool known = std::any_of(graph_->inputs.begin(), graph_->inputs.end(),
-                                   [&, n = name](const ir::Value* v) { return v->name == n; });
-    require<UsageError>(known, "the graph has no input called {}", name);
+    sequences = sequences || input->type.sequence;
+    if (!sequences) inputs.push_back(&given.at(input->name).items[0]);
   }
   for (const ir::Value* output : graph_->outputs) sequences = sequences || output->type.sequence;
   Ready* ready = nullptr;
@@ -189,12 +160,6 @@ std::vector<std::string> CpuExecutor::fallbacks() const {
   for (const auto& ready : plans_)
     for (const ir::Node* node : ready->plan.fallbacks) names.insert(ir::describe(*node));
   return {names.begin(), names.end()};
-}
-
-std::unique_ptr<Executor> make_executor(const std::string& name, const ir::Module& module, const std::string& graph) {
-  if (name == "cpu") return std::make_unique<CpuExecutor>(module, graph);
-  require<UsageError>(name == "mlx", "there is no executor called {}; there are: cpu, mlx", name);
-  return std::make_unique<MlxExecutor>(module, graph);
 }
 
 size_t CpuExecutor::arena_bytes() const {

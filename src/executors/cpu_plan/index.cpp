@@ -8,8 +8,6 @@
 namespace godwit::executors::plan {
 namespace {
 
-int64_t positive(int64_t axis, int64_t rank) { return axis < 0 ? axis + rank : axis; }
-
 bool is_index(const ir::Value* v) { return v->dtype() == DType::i64 || v->dtype() == DType::i32; }
 
 void emit_gather(Lowering& l, const ir::Node& node, kernels::Gather gather, const Place& x,

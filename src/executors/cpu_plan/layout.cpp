@@ -25,7 +25,12 @@ Layout Layout::ordered(DType dtype, Ints shape, const std::vector<int>& axes) {
   return {dtype, std::move(shape), std::move(strides), 0};
 }
 
-int64_t Layout::size() const { return std::accumulate(shape.begin(), shape.end(), int64_t{1}, std::multiplies<>()); }
+int64_t product(const Ints& shape, size_t first, size_t last) {
+  return std::accumulate(shape.begin() + static_cast<int64_t>(first), shape.begin() + static_cast<int64_t>(last),
+                         int64_t{1}, std::multiplies<>());
+}
+
+int64_t Layout::size() const { return product(shape, 0, shape.size()); }
 
 bool Layout::is_row_major() const {
   int64_t step = 1;

@@ -29,6 +29,11 @@ struct Layout {
 };
 
 Ints row_major_strides(const Ints& shape);
+// Of the dimensions [first, last).
+int64_t product(const Ints& shape, size_t first, size_t last);
+
+// An axis that may count from the end.
+inline int64_t positive(int64_t axis, int64_t rank) { return axis < 0 ? axis + rank : axis; }
 
 // Strides of the same elements under another shape; empty where that needs a copy.
 bool reshaped(const Layout& from, const Ints& shape, Layout& to);

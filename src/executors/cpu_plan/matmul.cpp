@@ -6,12 +6,6 @@
 namespace godwit::executors::plan {
 namespace {
 
-int64_t product(const Ints& shape, size_t first, size_t last) {
-  int64_t size = 1;
-  for (size_t i = first; i < last; ++i) size *= shape[i];
-  return size;
-}
-
 // Rows of the last axis at one common distance: what a product can read without a copy.
 bool rows_of(const Layout& layout, int64_t& stride) {
   const size_t rank = layout.shape.size();

@@ -6,8 +6,6 @@
 namespace godwit::executors::plan {
 namespace {
 
-int64_t positive(int64_t axis, int64_t rank) { return axis < 0 ? axis + rank : axis; }
-
 bool reshape(Lowering& l, const ir::Node& node) {
   const Place from = l.place(node.inputs[0]);
   Place to{from.buffer, {}};
@@ -152,16 +150,13 @@ bool concat(Lowering& l, const ir::Node& node) {
 bool slice_update(Lowering& l, const ir::Node& node) {
   const Attributes a(node, l.env());
   const Place base = l.place(node.inputs[0]);
-  const Place out = l.result(node.output());
-  l.copy(node, base, out);
-  Place hole = out;
   // The update tells how large the part is, unless it is broadcast; then a row of MLX decides.
   const Place update = l.place(node.inputs[1]);
-  if (update.layout.rank() != hole.layout.rank()) return false;
-  Ints shape = hole.layout.shape;
+  if (update.layout.rank() != base.layout.rank()) return false;
+  Ints shape = base.layout.shape;
   const Ints axes = a.ints("axes"), starts = a.ints("starts"), stops = a.ints("stops"), steps = a.ints("steps");
   for (size_t i = 0; i < axes.size(); ++i) {
-    const auto axis = static_cast<size_t>(positive(axes[i], hole.layout.rank()));
+    const auto axis = static_cast<size_t>(positive(axes[i], base.layout.rank()));
     const int64_t step = steps.empty() ? 1 : steps[i], size = shape[axis];
     if (step < 1) return false;
     const int64_t from = clamped(starts[i], 1, size).start, to = clamped(stops[i], 1, size).start;
@@ -173,6 +168,9 @@ bool slice_update(Lowering& l, const ir::Node& node) {
     if (source.layout.shape[i] != 1) return false;
     source.layout.shape[i] = shape[i], source.layout.strides[i] = 0;
   }
+  const Place out = l.result(node.output());
+  l.copy(node, base, out);
+  Place hole = out;
   narrow(hole.layout, axes, starts, steps, shape);
   if (hole.layout.size() > 0) l.copy(node, source, hole);
   return true;

@@ -8,12 +8,6 @@
 namespace godwit::executors::plan {
 namespace {
 
-int64_t product(const Ints& shape, size_t first, size_t last) {
-  int64_t size = 1;
-  for (size_t i = first; i < last; ++i) size *= shape[i];
-  return size;
-}
-
 // Axes in their order, but this one last.
 std::vector<int> with_last(int rank, int64_t axis) {
   std::vector<int> axes;

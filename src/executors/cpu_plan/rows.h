@@ -15,16 +15,15 @@ struct Row {
 };
 using Rows = std::vector<Row>;
 
-Rows movement_rows();  // views and copies
-Rows matmul_rows();    // matmul, linear
-Rows conv_rows();
-Rows pool_rows();
+Rows movement_rows();   // views and copies
+Rows matmul_rows();     // matmul, linear
+Rows conv_rows();       // convolutions and pools
 Rows reduce_rows();     // sum, mean, max, ...
 Rows norm_rows();       // softmax, layer_norm, ...
 Rows recurrent_rows();  // lstm, gru
 Rows attention_rows();
-Rows index_rows();  // take, concat of indices ...
-Rows integer_rows();
+Rows index_rows();    // take, index, ..., pad
+Rows integer_rows();  // elementwise, exact
 Rows control_rows();  // if
 
 const Row* find_row(std::string_view op);

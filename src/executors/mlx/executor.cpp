@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "base/error.h"
+#include "executors/inputs.h"
 #include "executors/mlx/symbols.h"
 #include "ops/dtype.h"
 
@@ -51,17 +52,19 @@ namespace {
 const mx::array& tensor_of(const Datum& datum) { return std::get<mx::array>(datum); }
 
 Datum upload(const ir::Value& input, const HostValue& value) {
-  const ir::Type& type = input.type;
-  for (const Tensor& t : value.items)
-    require<UsageError>(t.dtype == type.dtype, "input {} expects {}, given {}", input.name, ir::str(type), describe(t));
-  if (type.sequence) {
-    ops::Sequence sequence;
-    for (const Tensor& t : value.items) sequence.items.push_back(to_mlx(t));
-    return sequence;
+  if (!input.type.sequence) return to_mlx(value.items[0]);
+  ops::Sequence sequence;
+  for (const Tensor& t : value.items) sequence.items.push_back(to_mlx(t));
+  return sequence;
+}
+
+InputShapes shapes_of(const std::vector<Datum>& inputs) {
+  InputShapes shapes;
+  for (const Datum& datum : inputs) {
+    shapes.emplace_back();
+    if (const auto* a = std::get_if<mx::array>(&datum)) shapes.back().emplace(a->shape().begin(), a->shape().end());
   }
-  require<UsageError>(value.items.size() == 1, "input {} expects one tensor, {} are given", input.name,
-                      value.items.size());
-  return to_mlx(value.items[0]);
+  return shapes;
 }
 
 HostValue download(const Datum& datum, DType dtype) {
@@ -86,16 +89,8 @@ mx::array initial_state(const ir::State& state, const ir::Dim::Env& env) {
 
 HostValues MlxExecutor::run(const HostValues& inputs) {
   std::vector<Datum> arguments;
-  for (const ir::Value* input : graph_->inputs) {
-    auto given = inputs.find(input->name);
-    require<UsageError>(given != inputs.end(), "input {} ({}) is not given", input->name, ir::str(input->type));
-    arguments.push_back(upload(*input, given->second));
-  }
-  for (const auto& [name, value] : inputs) {
-    bool known = false;
-    for (const ir::Value* input : graph_->inputs) known = known || input->name == name;
-    require<UsageError>(known, "the graph has no input called {}", name);
-  }
+  check_inputs(*graph_, inputs);
+  for (const ir::Value* input : graph_->inputs) arguments.push_back(upload(*input, inputs.at(input->name)));
   std::vector<Datum> results = call(arguments);
   std::vector<mx::array> all;
   for (const Datum& d : results) {
@@ -115,13 +110,9 @@ HostValues MlxExecutor::run(const HostValues& inputs) {
 std::vector<Datum> MlxExecutor::call(const std::vector<Datum>& inputs) {
   require<UsageError>(inputs.size() == graph_->inputs.size(), "{} inputs expected, {} given", graph_->inputs.size(),
                       inputs.size());
-  ir::Dim::Env env;
+  ir::Dim::Env env = bind_symbols(*graph_, shapes_of(inputs));
   Frame frame{env, nullptr, {}};
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    symbols_->bind_input(*graph_->inputs[i], inputs[i], env);
-    frame.values.emplace(graph_->inputs[i], inputs[i]);
-  }
-  symbols_->check_inputs(*graph_, inputs, env);
+  for (size_t i = 0; i < inputs.size(); ++i) frame.values.emplace(graph_->inputs[i], inputs[i]);
   if (states_.empty())
     for (const ir::State& state : graph_->states) states_.push_back(initial_state(state, env));
   for (size_t i = 0; i < states_.size(); ++i) frame.values.emplace(graph_->states[i].before, states_[i]);

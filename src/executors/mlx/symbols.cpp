@@ -51,41 +51,11 @@ SymbolTable::SymbolTable(const ir::Graph& graph) {
   });
 }
 
-void SymbolTable::bind_input(const ir::Value& input, const ops::Datum& datum, ir::Dim::Env& env) const {
-  const mx::array* a = array_of(datum);
-  if (!a || !input.type.shape) return;
-  const ir::Shape& shape = *input.type.shape;
-  require<UsageError>(a->ndim() == shape.size(), "input {} expects {}, given {}", input.name, ir::str(input.type),
-                      describe_array(*a));
-  for (size_t i = 0; i < shape.size(); ++i) {
-    auto symbol = shape[i].as_symbol();
-    if (!symbol) continue;
-    const int64_t given = a->shape(static_cast<int>(i));
-    auto [bound, is_new] = env.emplace(*symbol, given);
-    require<UsageError>(is_new || bound->second == given, "input {} expects {} with {} = {}, given {}", input.name,
-                        ir::str(input.type), *symbol, bound->second, describe_array(*a));
-  }
-}
-
 void SymbolTable::rebind_input(const ir::Value& input, const ops::Datum& datum, ir::Dim::Env& env) const {
   const mx::array* a = array_of(datum);
   if (!a || !input.type.shape || a->ndim() != input.type.shape->size()) return;
   for (size_t i = 0; i < a->ndim(); ++i)
     if (auto symbol = (*input.type.shape)[i].as_symbol()) env[*symbol] = a->shape(static_cast<int>(i));
-}
-
-void SymbolTable::check_inputs(const ir::Graph& graph, const std::vector<ops::Datum>& inputs,
-                               const ir::Dim::Env& env) const {
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    const ir::Value& input = *graph.inputs[i];
-    const mx::array* a = array_of(inputs[i]);
-    if (!a || !input.type.shape) continue;
-    for (size_t axis = 0; axis < a->ndim(); ++axis) {
-      auto expected = (*input.type.shape)[axis].try_eval(env);
-      require<UsageError>(!expected || *expected == a->shape(static_cast<int>(axis)), "input {} expects {}, given {}",
-                          input.name, ir::str(input.type), describe_array(*a));
-    }
-  }
 }
 
 void SymbolTable::bind_outputs(const ir::Node& node, const std::vector<ops::Datum>& results, ir::Dim::Env& env) const {

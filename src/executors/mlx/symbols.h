@@ -1,4 +1,4 @@
-// The run-time values of symbolic dimensions: bound by inputs, by results of data-dependent shape, and by `bind`.
+// The run-time values of symbolic dimensions: of regions, of results of data-dependent shape, and of `bind`.
 #pragma once
 
 #include <string>
@@ -14,12 +14,8 @@ class SymbolTable {
  public:
   explicit SymbolTable(const ir::Graph& graph);
 
-  // A plain symbol among the input's dimensions takes the array's value; throws UsageError on a contradiction.
-  void bind_input(const ir::Value& input, const ops::Datum& datum, ir::Dim::Env& env) const;
-  // The same for a region's parameters, whose symbols change from iteration to iteration.
+  // The symbols of a region's parameters, which change from iteration to iteration.
   void rebind_input(const ir::Value& input, const ops::Datum& datum, ir::Dim::Env& env) const;
-  // Known and derived dimensions of the inputs, once every symbol is bound.
-  void check_inputs(const ir::Graph& graph, const std::vector<ops::Datum>& inputs, const ir::Dim::Env& env) const;
   // Binds the symbols that first occur in the node's outputs, and checks results against the inferred types.
   void bind_outputs(const ir::Node& node, const std::vector<ops::Datum>& results, ir::Dim::Env& env) const;
 
