@@ -22,14 +22,15 @@ Rows recurrent_rows();
 Rows resize_rows();
 Rows signal_rows();
 Rows quantize_rows();
+Rows affine_rows();
 Rows sequence_rows();
 Rows detection_rows();
 Rows control_rows();
 
 inline constexpr Rows (*families[])() = {
-    elementwise_rows, activation_rows, create_rows,   movement_rows, index_rows,     reduce_rows,    scatter_rows,
-    order_rows,       linalg_rows,     conv_rows,     pool_rows,     norm_rows,      attention_rows, recurrent_rows,
-    resize_rows,      signal_rows,     quantize_rows, sequence_rows, detection_rows, control_rows,
+    elementwise_rows, activation_rows, create_rows,   movement_rows, index_rows,    reduce_rows,    scatter_rows,
+    order_rows,       linalg_rows,     conv_rows,     pool_rows,     norm_rows,     attention_rows, recurrent_rows,
+    resize_rows,      signal_rows,     quantize_rows, affine_rows,   sequence_rows, detection_rows, control_rows,
 };
 
 }  // namespace godwit::ops

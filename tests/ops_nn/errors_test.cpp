@@ -89,6 +89,33 @@ TEST(NeuralErrors, PoolsAndResize) {
   EXPECT_NE(refusal("resize", {"f32[1, 3, 8]"}, with(frame, {{"axes", "[3]"}})), "");
 }
 
+TEST(NeuralErrors, AffineWeights) {
+  const std::map<std::string, std::string> how{{"bits", "4"}, {"group_size", "32"}};
+  const std::vector<std::string> in{"f32[2, 64]", "u32[3, 8]", "f32[3, 2]", "f32[3, 2]"};
+  auto changed = [&](size_t i, const std::string& type) {
+    std::vector<std::string> out = in;
+    out[i] = type;
+    return refusal("quantized_linear", out, how);
+  };
+  EXPECT_EQ(refusal("quantized_linear", in, how), "");
+  EXPECT_EQ(changed(0, "f32[2, 96]"),
+            "[quantized_linear] weight [3, 8] with 4 bits expects 64 features, the input has 96; operands: f32[2, 96], "
+            "u32[3, 8], f32[3, 2], f32[3, 2] (node encoder.conv1, model.py:41)");
+  EXPECT_NE(changed(1, "u32[3, 16]").find("need a weight of [3, 8] with 4 bits, it is [3, 16]"), std::string::npos);
+  EXPECT_NE(changed(1, "i32[3, 8]").find("packed u32 is needed"), std::string::npos);
+  EXPECT_NE(changed(0, "f16[2, 64]"), "");
+  EXPECT_NE(changed(0, "f32[]"), "");
+  EXPECT_NE(changed(2, "f32[3, 1]"), "");
+  EXPECT_NE(changed(3, "f16[3, 2]"), "");
+  EXPECT_NE(changed(1, "u32[3, 8, 1]"), "");
+  EXPECT_NE(refusal("quantized_linear", in, with(how, {{"bits", "3"}})).find("3 bits"), std::string::npos);
+  EXPECT_NE(refusal("quantized_linear", in, with(how, {{"group_size", "16"}})).find("groups of 16"), std::string::npos);
+  const std::vector<std::string> wide{"f32[2, 64]", "u32[0, 400000000]", "f32[0, 100000000]", "f32[0, 100000000]"};
+  EXPECT_NE(refusal("quantized_linear", wide, how).find("more than an axis can have"), std::string::npos);
+  EXPECT_EQ(refusal("quantized_take", {"i64[5]", in[1], in[2], in[3]}, how), "");
+  EXPECT_NE(refusal("quantized_take", {"f32[5]", in[1], in[2], in[3]}, how), "");
+}
+
 TEST(NeuralErrors, AttentionAndRecurrence) {
   const std::vector<std::string> qkv{"f32[1, 6, 4, 8]", "f32[1, 4, 4, 8]", "f32[1, 4, 4, 8]"};
   EXPECT_NE(refusal("attention", qkv, {{"scale", "1.0"}}).find("6 heads do not share 4 key heads"), std::string::npos);

@@ -14,7 +14,7 @@ TEST_P(NeuralGolden, MatchesTheReference) {
 
 INSTANTIATE_TEST_SUITE_P(Families, NeuralGolden,
                          testing::Values("conv", "pool", "norm", "attention", "recurrent", "resize", "signal",
-                                         "quantize", "detection"),
+                                         "quantize", "affine", "detection"),
                          [](const auto& info) { return std::string(info.param); });
 
 }  // namespace

@@ -112,9 +112,10 @@ def main():
     folder = pathlib.Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
     sys.path.insert(0, str(pathlib.Path(__file__).parent))
+    import nn_ops_cases_affine
     import nn_ops_cases_dense
     import nn_ops_cases_sampling
-    for build in nn_ops_cases_dense.FAMILIES + nn_ops_cases_sampling.FAMILIES:
+    for build in nn_ops_cases_dense.FAMILIES + nn_ops_cases_sampling.FAMILIES + nn_ops_cases_affine.FAMILIES:
         build().save(folder)
 
 
