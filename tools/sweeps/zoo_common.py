@@ -23,19 +23,17 @@ def randomize(model, seed=0):
 
 
 def calibrate(model, args, kwargs):
-    """One run in which every batch norm takes over the statistics of what it is given: signals keep their scale through
-    the layers, as in a trained model. With drawn statistics they explode, and float32 itself is no longer good for 1e-3."""
-    def take_over(norm, inputs):
+    """One run in which every batch norm is scaled to what it is given: signals keep their size through the layers, as in a
+    trained model. With drawn statistics they explode or fade, and float32 itself is no longer good for 1e-3. Mean and
+    variance are those of all channels together, on which what was drawn for a channel rides: a channel that hardly varies
+    would be blown up to its rounding errors by statistics of its own."""
+    def scale(norm, inputs):
         x = inputs[0].float()
-        axes = [a for a in range(x.dim()) if a != 1]
-        if x.numel() // x.shape[1] < 8:  # too few to speak of a distribution: that of all channels
-            mean, var = x.mean().expand(x.shape[1]), x.var(correction=0).expand(x.shape[1])
-        else:
-            mean, var = x.mean(axes), x.var(axes, correction=0)
-        norm.running_mean.copy_(mean)
-        norm.running_var.copy_(var + 1e-3)
+        mean, var = x.mean(), x.var(correction=0) + 1e-6
+        norm.running_mean.mul_(var.sqrt()).add_(mean)
+        norm.running_var.mul_(var)
 
-    hooks = [m.register_forward_pre_hook(take_over) for m in model.modules()
+    hooks = [m.register_forward_pre_hook(scale) for m in model.modules()
              if all(isinstance(getattr(m, n, None), torch.Tensor) for n in ("running_mean", "running_var"))]
     try:
         run(model, args, kwargs)
