@@ -1,5 +1,7 @@
 #include "kernels/attention.h"
 
+#include <hwy/aligned_allocator.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -12,7 +14,21 @@ namespace godwit::kernels {
 namespace {
 
 constexpr int64_t key_block = 384, query_block = 32;
+constexpr int64_t row_block = 24;  // queries at a time: whole tiles of 8 and of 12
 constexpr float none = -std::numeric_limits<float>::infinity();
+
+// Memory on cache lines, which grows.
+class Floats {
+ public:
+  float* of(int64_t count) {
+    if (count > count_) data_ = hwy::AllocateAligned<float>(static_cast<size_t>(count_ = count));
+    return data_.get();
+  }
+
+ private:
+  int64_t count_ = 0;
+  hwy::AlignedFreeUniquePtr<float[]> data_;
+};
 
 // One head of one item, some of its queries.
 class Head {
@@ -50,14 +66,13 @@ class Head {
 
   // Rows of keys and values are read where they lie.
   void few(int64_t first, int64_t last, int64_t k0, int64_t n) {
-    scores_.resize(static_cast<size_t>(n));
+    float* scores = scores_.of(n);
     for (int64_t i = first; i < last; ++i) {
       const float* q = q_ + i * a_.q_stride[2];
-      for (int64_t j = 0; j < n; ++j)
-        scores_[static_cast<size_t>(j)] = a_.scale * f_.dot(q, k_ + (k0 + j) * a_.k_stride[2], a_.depth);
-      if (!weigh(i, first, k0, n, scores_.data())) continue;
+      for (int64_t j = 0; j < n; ++j) scores[j] = a_.scale * f_.dot(q, k_ + (k0 + j) * a_.k_stride[2], a_.depth);
+      if (!weigh(i, first, k0, n, scores)) continue;
       for (int64_t j = 0; j < n; ++j) {
-        const float w = scores_[static_cast<size_t>(j)];
+        const float w = scores[j];
         if (w != 0) f_.axpy(w, v_ + (k0 + j) * a_.v_stride[2], a_.value_depth, out_row(i));
       }
     }
@@ -65,30 +80,36 @@ class Head {
 
   // Products over packed blocks of keys and values.
   void many(int64_t first, int64_t last, int64_t k0, int64_t n) {
-    k_packed_.resize(static_cast<size_t>(packed_size(a_.depth, n)));
-    v_packed_.resize(static_cast<size_t>(packed_size(n, a_.value_depth)));
-    pack(k_ + k0 * a_.k_stride[2], 1, a_.k_stride[2], a_.depth, n, k_packed_.data());
-    pack(v_ + k0 * a_.v_stride[2], a_.v_stride[2], 1, n, a_.value_depth, v_packed_.data());
-    const int64_t step = tile_rows(), key_panels = panel_count(n), value_panels = panel_count(a_.value_depth);
-    scores_.resize(static_cast<size_t>(step * key_block));
-    queries_.resize(static_cast<size_t>(step * a_.depth));
-    for (int64_t i = first; i < last; i += step) {
-      if (a_.causal && k0 > std::min(i + step, last) - 1) continue;
-      const auto rows = static_cast<int>(std::min(step, last - i));
-      const float *q[max_tile_rows], *p[max_tile_rows];
-      float *s[max_tile_rows], *o[max_tile_rows];
-      for (int r = 0; r < rows; ++r) {
-        float* scaled = queries_.data() + r * a_.depth;
+    float *keys = k_packed_.of(packed_size(a_.depth, n)), *values = v_packed_.of(packed_size(n, a_.value_depth));
+    pack(k_ + k0 * a_.k_stride[2], 1, a_.k_stride[2], a_.depth, n, keys);
+    pack(v_ + k0 * a_.v_stride[2], a_.v_stride[2], 1, n, a_.value_depth, values);
+    float *scores = scores_.of(row_block * key_block), *queries = queries_.of(row_block * a_.depth);
+    for (int64_t i = first; i < last; i += row_block) {
+      if (a_.causal && k0 > std::min(i + row_block, last) - 1) continue;
+      const int64_t rows = std::min(row_block, last - i);
+      const float *q[row_block], *p[row_block];
+      float *s[row_block], *o[row_block];
+      for (int64_t r = 0; r < rows; ++r) {
+        float* scaled = queries + r * a_.depth;
         f_.scale_shift(q_ + (i + r) * a_.q_stride[2], a_.depth, a_.scale, 0, scaled);
         q[r] = scaled;
-        p[r] = s[r] = scores_.data() + r * key_block;
+        p[r] = s[r] = scores + r * key_block;
         o[r] = out_row(i + r);
       }
-      kernel_({rows, q, 1, a_.depth, k_packed_.data(), n, nullptr, s, false, 0, a_.depth}, 0, key_panels);
-      for (int r = 0; r < rows; ++r)
+      multiply(rows, q, a_.depth, keys, n, s, false);
+      for (int64_t r = 0; r < rows; ++r)
         if (!weigh(i + r, first, k0, n, s[r])) std::fill_n(s[r], n, 0.0f);
-      kernel_({rows, p, 1, n, v_packed_.data(), a_.value_depth, nullptr, o, true, 0, n}, 0, value_panels);
+      multiply(rows, p, n, values, a_.value_depth, o, true);
     }
+  }
+
+  // Rows of a times b (k, n), packed.
+  void multiply(int64_t rows, const float* const* a, int64_t k, const float* b, int64_t n, float* const* c,
+                bool accumulate) const {
+    const int64_t step = tile_rows(n);
+    for (int64_t r = 0; r < rows; r += step)
+      kernel_({static_cast<int>(std::min(step, rows - r)), a + r, 1, k, b, n, nullptr, c + r, accumulate, 0, k}, 0,
+              panel_count(n));
   }
 
   // Scores of one query to weights; what the query has gathered so far is scaled to the new maximum. False where the
@@ -133,7 +154,8 @@ class Head {
   const float *q_, *k_, *v_;
   float* out_;
   int64_t mask_;
-  std::vector<float> best_, sum_, scores_, queries_, k_packed_, v_packed_;
+  std::vector<float> best_, sum_;
+  Floats scores_, queries_, k_packed_, v_packed_;
 };
 
 }  // namespace

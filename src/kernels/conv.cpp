@@ -121,7 +121,7 @@ void run_tiles(const Conv& c, const Taps& t, TileKernel kernel, int64_t first, i
   const int64_t each = c.channels / c.groups, filters = c.filters / c.groups;
   const auto taps = static_cast<int64_t>(t.offsets.size());
   const float* weight = c.weight + group * packed_size(taps * each, filters);
-  const int64_t step = tile_rows(), count = (last - first + step - 1) / step;
+  const int64_t step = tile_rows(filters), count = (last - first + step - 1) / step;
   pointers.clear(), tiles.clear();
   Walk walk(c, t, first);
   for (int64_t i = 0; i < count; ++i) {
@@ -160,7 +160,7 @@ void conv(const Conv& c, const Taps& t, ThreadPool& pool, const Done& done) {
   const TileKernel kernel = tile_kernel();
   const int64_t points = c.batch * points_of(t), filters = c.filters / c.groups, panels = panel_count(filters);
   const double depth = static_cast<double>(t.offsets.size()) * static_cast<double>(c.channels / c.groups);
-  int64_t block = 8 * tile_rows();
+  int64_t block = 64 / tile_rows(filters) * tile_rows(filters);
   const int64_t wanted = pool.threads() * 2;
   const int64_t blocks = (points + block - 1) / block;
   const int64_t columns = std::min(panels, std::max<int64_t>(1, (wanted + blocks - 1) / std::max<int64_t>(blocks, 1)));

@@ -21,9 +21,11 @@ using V = hn::Vec<D>;
 
 // The sums of a tile, a vector row of B and one element of A have to fit into the registers.
 #if HWY_TARGET == HWY_AVX2
-constexpr int max_rows = 6, max_vectors = 2;
+constexpr int max_vectors = 2;
+constexpr int max_rows[] = {12, 6};  // of panels of one vector, of two ...
 #else
-constexpr int max_rows = 8, max_vectors = 3;
+constexpr int max_vectors = 3;
+constexpr int max_rows[] = {14, 12, 8};
 #endif
 
 // Few rows leave too few independent sums to hide the latency of a fused multiply-add: k is then split.
@@ -67,6 +69,8 @@ void micro(const Tile& t, const float* b, int64_t column) {
 #pragma GCC unroll 4
       for (int s = 0; s < S; ++s) step(a, k + s, b + s * width, s);
       __builtin_prefetch(ahead, 0, 2);
+#pragma GCC unroll 4
+      for (int v = 0; v < Vectors; ++v) __builtin_prefetch(b + 8 * width + static_cast<size_t>(v) * lanes, 0, 3);
       ahead += S * t.ahead_step;
       b += S * width;
     }
@@ -106,23 +110,29 @@ Micro micro_for(int rows, std::index_sequence<Row...>) {
   static constexpr Micro table[] = {micro<Row + 1, Vectors>...};
   return table[rows - 1];
 }
+template <int Vectors>
+Micro micro_for(int rows) {
+  return micro_for<Vectors>(rows, std::make_index_sequence<static_cast<size_t>(max_rows[Vectors - 1])>{});
+}
 Micro micro_for(int rows, int64_t vectors) {
-  constexpr std::make_index_sequence<max_rows> all{};
-  if (vectors == 1) return micro_for<1>(rows, all);
-  if (vectors == 2) return micro_for<2>(rows, all);
-  return micro_for<max_vectors>(rows, all);
+  if (vectors == 1) return micro_for<1>(rows);
+  if (vectors == 2) return micro_for<2>(rows);
+  return micro_for<max_vectors>(rows);
 }
 
 }  // namespace
 
 int64_t lanes() { return static_cast<int64_t>(hn::Lanes(D())); }
 
-// The columns' vectors are spread evenly over panels of at most max_vectors.
+// Panels as wide as registers allow; up to four vectors make narrower ones, which leave room for more rows.
+int64_t widest(int64_t vectors) { return vectors == 3 || vectors > 4 ? max_vectors : std::min<int64_t>(vectors, 2); }
+
+// The columns' vectors are spread evenly over panels.
 struct Panels {
   explicit Panels(int64_t n)
       : width(lanes()),
         vectors((n + width - 1) / width),
-        count((vectors + max_vectors - 1) / max_vectors),
+        count(vectors ? (vectors + widest(vectors) - 1) / widest(vectors) : 0),
         small(count ? vectors / count : 0),
         large(count ? vectors % count : 0) {}
   int64_t width, vectors, count, small, large;  // the first `large` panels have one vector more
@@ -131,6 +141,7 @@ struct Panels {
 };
 
 int64_t count_panels(int64_t n) { return Panels(n).count; }
+int rows_of_tile(int64_t n) { return max_rows[widest(std::max<int64_t>(Panels(n).vectors, 1)) - 1]; }
 int64_t start_of_panel(int64_t n, int64_t panel) { return std::min(n, Panels(n).start(panel)); }
 
 void run_tile(const Tile& t, int64_t first, int64_t last) {
@@ -142,24 +153,60 @@ void run_tile(const Tile& t, int64_t first, int64_t last) {
   }
 }
 
-void pack_panel(const float* b, int64_t row_stride, int64_t column_stride, int64_t k, int64_t n, int64_t panel,
-                float* packed) {
+#if HWY_TARGET != HWY_SCALAR
+// Four columns of B, contiguous in memory and column_stride apart, to four rows of four.
+void transpose4(const float* b, int64_t column_stride, float* out, int64_t width) {
+  const hn::Full128<float> d;
+  const auto c0 = hn::LoadU(d, b), c1 = hn::LoadU(d, b + column_stride);
+  const auto c2 = hn::LoadU(d, b + 2 * column_stride), c3 = hn::LoadU(d, b + 3 * column_stride);
+  const auto low01 = hn::InterleaveLower(d, c0, c1), high01 = hn::InterleaveUpper(d, c0, c1);
+  const auto low23 = hn::InterleaveLower(d, c2, c3), high23 = hn::InterleaveUpper(d, c2, c3);
+  hn::StoreU(hn::ConcatLowerLower(d, low23, low01), d, out);
+  hn::StoreU(hn::ConcatUpperUpper(d, low23, low01), d, out + width);
+  hn::StoreU(hn::ConcatLowerLower(d, high23, high01), d, out + 2 * width);
+  hn::StoreU(hn::ConcatUpperUpper(d, high23, high01), d, out + 3 * width);
+}
+#endif
+
+// Rows of B that are columns in memory.
+void pack_transposed(const float* b, int64_t row_stride, int64_t column_stride, int64_t rows, int64_t columns,
+                     float* out, int64_t width) {
+  int64_t c = 0;
+#if HWY_TARGET != HWY_SCALAR
+  const int64_t whole = row_stride == 1 ? rows / 4 * 4 : 0;
+  for (; c + 4 <= columns && whole > 0; c += 4) {
+    for (int64_t r = 0; r < whole; r += 4)
+      transpose4(b + r + c * column_stride, column_stride, out + r * width + c, width);
+    for (int64_t r = whole; r < rows; ++r)
+      for (int64_t i = c; i < c + 4; ++i) out[r * width + i] = b[r * row_stride + i * column_stride];
+  }
+#endif
+  for (; c < columns; ++c)
+    for (int64_t r = 0; r < rows; ++r) out[r * width + c] = b[r * row_stride + c * column_stride];
+}
+
+// Rows [first, last) of all panels.
+void pack_rows(const float* b, int64_t row_stride, int64_t column_stride, int64_t k, int64_t n, int64_t first,
+               int64_t last, float* packed) {
   const Panels panels(n);
-  const int64_t start = panels.start(panel), width = panels.vectors_of(panel) * panels.width;
-  const int64_t here = std::min(width, n - start);
-  float* out = packed + start * k;
-  for (int64_t row = 0; row < k; ++row, out += width) {
-    const float* from = b + row * row_stride + start * column_stride;
+  b += first * row_stride;
+  for (int64_t panel = 0; panel < panels.count; ++panel) {
+    const int64_t start = panels.start(panel), width = panels.vectors_of(panel) * panels.width;
+    const int64_t here = std::min(width, n - start);
+    const float* from = b + start * column_stride;
+    float* out = packed + start * k + first * width;
     if (column_stride == 1) {
-      std::memcpy(out, from, static_cast<size_t>(here) * 4);
+      for (int64_t row = 0; row < last - first; ++row)
+        std::memcpy(out + row * width, from + row * row_stride, static_cast<size_t>(here) * 4);
     } else {
-      for (int64_t c = 0; c < here; ++c) out[c] = from[c * column_stride];
+      pack_transposed(from, row_stride, column_stride, last - first, here, out, width);
     }
-    std::fill(out + here, out + width, 0.0f);
+    for (int64_t row = 0; row < last - first && here < width; ++row)
+      std::fill(out + row * width + here, out + (row + 1) * width, 0.0f);
   }
 }
 
-GemmFunctions gemm_functions() { return {lanes(), max_rows, count_panels, start_of_panel, run_tile, pack_panel}; }
+GemmFunctions gemm_functions() { return {lanes(), rows_of_tile, count_panels, start_of_panel, run_tile, pack_rows}; }
 
 }  // namespace godwit::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -187,19 +234,21 @@ int64_t packed_size(int64_t k, int64_t n) {
 }
 
 TileKernel tile_kernel() { return functions().tile; }
-int tile_rows() { return functions().rows; }
+int tile_rows(int64_t n) { return functions().rows(n); }
 
 void pack(const float* b, int64_t row_stride, int64_t column_stride, int64_t k, int64_t n, float* packed,
           ThreadPool* pool) {
-  const auto one = functions().pack_panel;
+  const auto rows = functions().pack_rows;
+  constexpr int64_t chunk = 64;  // of B's rows: a panel's part stays in the first-level cache
   auto part = [&](int64_t first, int64_t last) {
-    for (int64_t p = first; p < last; ++p) one(b, row_stride, column_stride, k, n, p, packed);
+    for (int64_t c = first; c < last; ++c)
+      rows(b, row_stride, column_stride, k, n, c * chunk, std::min(k, (c + 1) * chunk), packed);
   };
-  const int64_t panels = panel_count(n);
+  const int64_t chunks = (k + chunk - 1) / chunk;
   if (pool && k * n > 1 << 15)
-    pool->parallel_for(panels, 1, part);
+    pool->parallel_for(chunks, 1, part);
   else
-    part(0, panels);
+    part(0, chunks);
 }
 
 void look_ahead(Tile& tile, int64_t next, int64_t k0, int64_t index, int64_t count) {
@@ -238,7 +287,7 @@ void block(const Gemm& g, TileKernel kernel, int tile_rows, int64_t first, int64
 void gemm(const Gemm& g, ThreadPool& pool, const Done& done) {
   if (g.m <= 0 || g.n <= 0) return;
   const TileKernel kernel = tile_kernel();
-  const int tile_rows = kernels::tile_rows();
+  const int tile_rows = kernels::tile_rows(g.n);
   const int64_t panels = panel_count(g.n);
   const int64_t depth = std::max<int64_t>(std::min(g.k, k_block), 1);
   int64_t rows = std::clamp<int64_t>(a_block_bytes / (depth * 4) / tile_rows * tile_rows, 4 * tile_rows, 512);

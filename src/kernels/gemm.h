@@ -29,10 +29,10 @@ using Done = std::function<void(int64_t first, int64_t last, int64_t left, int64
 
 void gemm(const Gemm& g, ThreadPool& pool, const Done& done = nullptr);
 
-// One tile: up to tile_rows() rows of C, all columns of panels [first_panel, last_panel). Row r of segment s of A is at
-// a[s * rows + r], `segment` floats long; k is segments * segment.
-constexpr int max_tile_rows = 8;
-int tile_rows();
+// One tile: up to tile_rows(n) rows of C, all columns of panels [first_panel, last_panel). Row r of segment s of A is
+// at a[s * rows + r], `segment` floats long; k is segments * segment.
+constexpr int max_tile_rows = 14;
+int tile_rows(int64_t n);
 struct Tile {
   int rows;
   const float* const* a;
@@ -55,12 +55,12 @@ TileKernel tile_kernel();
 // What each instruction set offers; for this folder.
 struct GemmFunctions {
   int64_t lanes;
-  int rows;
+  int (*rows)(int64_t n);
   int64_t (*panel_count)(int64_t n);
   int64_t (*panel_start)(int64_t n, int64_t panel);
   TileKernel tile;
-  void (*pack_panel)(const float* b, int64_t row_stride, int64_t column_stride, int64_t k, int64_t n, int64_t panel,
-                     float* packed);
+  void (*pack_rows)(const float* b, int64_t row_stride, int64_t column_stride, int64_t k, int64_t n, int64_t first,
+                    int64_t last, float* packed);
 };
 
 int64_t panel_count(int64_t n);

@@ -24,12 +24,35 @@ HWY_INLINE V polynomial(D d, V x, float c0, C... c) {
   return hn::MulAdd(polynomial(d, x, c...), x, hn::Set(d, c0));
 }
 
+// 2^n p for whole n from -150 to 128 and p near 1
+template <class D, class V>
+HWY_INLINE V scale_by_power(D d, V p, V n) {
+#if HWY_TARGET <= HWY_AVX3 && HWY_ARCH_X86
+  (void)d;
+  return V{_mm512_scalef_ps(p.raw, n.raw)};
+#else
+  const hn::RebindToSigned<D> di;
+  auto power = [&](auto e) HWY_ATTR { return hn::BitCast(d, hn::ShiftLeft<23>(hn::Add(e, hn::Set(di, 127)))); };
+  const auto whole = hn::ConvertTo(di, n), half = hn::ShiftRight<1>(whole);
+  return hn::Mul(hn::Mul(p, power(half)), power(hn::Sub(whole, half)));
+#endif
+}
+
+// x = n ln 2 + r with |r| <= ln 2 / 2; exp(r) as a polynomial (largest relative error 4e-9).
 template <class D, class V>
 HWY_INLINE V exp_of(D d, V x) {
-  const V result = hn::Exp(d, x);
-  // hn::Exp flushes NaN and saturates late; the limits are stated here.
-  const V high = hn::IfThenElse(hn::Gt(x, hn::Set(d, 88.7228394f)), hn::Inf(d), result);
-  return hn::IfThenElse(hn::IsNaN(x), x, high);
+  const V bounded = hn::Max(hn::Set(d, -104.0f), hn::Min(hn::Set(d, 89.0f), x));
+  const V magic = hn::Set(d, 12582912.0f);  // 1.5 * 2^23: what is added to it is rounded to whole numbers
+  const V n = hn::Sub(hn::MulAdd(bounded, hn::Set(d, 1.44269504f), magic), magic);
+  const V r = hn::NegMulAdd(n, hn::Set(d, -2.12194440e-4f), hn::NegMulAdd(n, hn::Set(d, 0.693359375f), bounded));
+  const V p = polynomial(d, r, 1.0f, 1.0f, 5.000000000e-01f, 1.666651517e-01f, 4.166626185e-02f, 8.369187824e-03f,
+                         1.394650433e-03f);
+  const V result = scale_by_power(d, p, n);
+#if HWY_TARGET <= HWY_AVX2 && HWY_ARCH_X86
+  return result;  // Min and Max gave their second operand where one is NaN, and it has come through
+#else
+  return hn::IfThenElse(hn::IsNaN(x), x, result);
+#endif
 }
 
 template <class D, class V>
@@ -61,7 +84,7 @@ HWY_INLINE V erf_of(D d, V x) {
                              x, x);
   const V p = polynomial(d, t, 1.664281848e-04f, 1.127797330e+00f, 6.369759244e-01f, 1.041138299e-01f,
                          -2.231529211e-02f, 3.065511797e-03f, -1.982220289e-04f);
-  const V large = hn::CopySign(hn::Sub(one, hn::Exp(d, hn::Neg(p))), x);
+  const V large = hn::CopySign(hn::Sub(one, exp_of(d, hn::Neg(p))), x);
   const V result = hn::IfThenElse(hn::Lt(hn::Abs(x), hn::Set(d, 0.92f)), small, large);
   return hn::IfThenElse(hn::IsNaN(x), x, result);
 }

@@ -54,7 +54,7 @@ namespace {
 
 // gates = h w (+ bias, or added to what gates hold)
 void hidden_product(const Recurrent& r, int64_t columns, bool accumulate, TileKernel kernel, ThreadPool& pool) {
-  const int64_t panels = panel_count(columns), step = tile_rows();
+  const int64_t panels = panel_count(columns), step = tile_rows(columns);
   const int64_t work = r.batch * r.hidden * columns;
   pool.parallel_for(panels, std::max<int64_t>(1, panels * 300000 / std::max<int64_t>(work, 1)),
                     [&](int64_t left, int64_t right) {

@@ -24,6 +24,17 @@ TEST(Plan, ReadsViewsOfAnyStrides) {
 )");
 }
 
+TEST(Plan, ReshapesWhatIsBroadcast) {
+  expect_kernels(R"(graph main(x: f32[4, 1, 5], y: f32[1, 3, 1]) -> (a = %2, b = %4, c = %6)
+  %1 = broadcast %x shape=[4, 3, 5]  : f32[4, 3, 5]
+  %2 = reshape %1 shape=[12, 5]  : f32[12, 5]
+  %3 = broadcast %x shape=[2, 4, 3, 5]  : f32[2, 4, 3, 5]
+  %4 = reshape %3 shape=[8, 15]  : f32[8, 15]
+  %5 = broadcast %y shape=[2, 3, 6]  : f32[2, 3, 6]
+  %6 = reshape %5 shape=[6, 2, 3]  : f32[6, 2, 3]
+)");
+}
+
 TEST(Plan, ElementwiseWorkFollowsAProductInPlace) {
   for (int64_t rows : {1, 2, 3, 7, 9, 64, 130})
     expect_kernels(R"(graph main(x: f32[B, 33], r: f32[B, 50]) -> (out = %3)

@@ -83,10 +83,12 @@ bool reshaped(const Layout& from, const Ints& shape, Layout& to) {
         b *= shape[j++];
       }
     }
-    int64_t inner = 0, span = 0;  // stride of the fastest axis, what the axes so far cover
+    bool seen = false;
+    int64_t inner = 0, span = 0;  // stride of the fastest axis (zero where it is broadcast), what the axes so far cover
     for (size_t k = i; k-- > first;) {
       if (from.shape[k] == 1) continue;
-      if (inner == 0 && span == 0) {
+      if (!seen) {
+        seen = true;
         inner = from.strides[k];
         span = inner * from.shape[k];
       } else if (from.strides[k] != span) {
