@@ -24,16 +24,18 @@
 #include "passes/convert_dtype.h"
 #include "passes/pass.h"
 #include "proof.h"
+#include "quantize.h"
 #include "verbs.h"
 
 namespace godwit::app {
 namespace {
 
 struct Options {
-  std::string model, output, dtype = "float32", quantize, dump_after, report, golden, model_class, weights, save_export;
+  std::string model, output, dtype = "float32", dump_after, report, golden, model_class, weights, save_export;
   std::vector<std::string> inputs, emit, sizes, states;
   bool validate = false, benchmark = false, json = false;
   int threads = 1;
+  QuantizeArguments quantize;
 };
 
 size_t count_nodes(const ir::Module& module) {
@@ -66,6 +68,7 @@ void rewrite(ir::Module& module, const Options& options) {
 
 struct Outcome {
   nlohmann::json answer;
+  std::optional<parity::QuantizationReport> quantization;
   bool passed = true;
 };
 
@@ -111,38 +114,66 @@ parity::Golden golden_for(const ir::Module& module, const parity::Tensors& input
   return golden;
 }
 
-// Returns the golden that lies in the package from here on.
-std::optional<parity::Golden> prove(const ir::Module& module, const std::filesystem::path& folder,
-                                    const Options& options, Outcome& outcome) {
-  std::optional<parity::Golden> golden;
-  const bool compares = options.validate || !options.golden.empty();
-  if (!compares && !options.benchmark) return golden;
-  parity::Report report{options.output, {{"source", options.model}}, std::nullopt, std::nullopt};
+// What the original says, before the module is written.
+struct Recorded {
   std::optional<parity::Reference> reference;
   parity::Tensors inputs;
+  std::optional<parity::Golden> golden;  // lies in the package from here on
+};
+
+bool compares(const Options& options) { return options.validate || !options.golden.empty(); }
+
+Recorded record(const ir::Module& module, const std::filesystem::path& folder, const Options& options) {
+  Recorded out;
+  if (!compares(options) && !options.benchmark) return out;
   if (options.golden.empty() || options.benchmark) {
-    reference.emplace(options.model, options.threads);
-    inputs = example_inputs(module.main(), "", options.sizes);
+    out.reference.emplace(options.model, options.threads);
+    out.inputs = example_inputs(module.main(), "", options.sizes);
   }
-  if (compares) {
-    golden = golden_for(module, inputs, reference ? &*reference : nullptr, options);
-    emit::write_golden(folder, parity::tensors_of(*golden), parity::metadata_of(*golden));
-    report.validation = parity::validate(module, {*golden}, {});
+  if (compares(options)) {
+    out.golden = golden_for(module, out.inputs, out.reference ? &*out.reference : nullptr, options);
+    emit::write_golden(folder, parity::tensors_of(*out.golden), parity::metadata_of(*out.golden));
+  }
+  return out;
+}
+
+// Errors are measured on the inputs of the golden, on random ones where there is none.
+void quantize(ir::Module& module, const std::filesystem::path& folder, const Recorded& recorded, const Options& options,
+              Outcome& outcome) {
+  if (options.quantize.bits.empty()) return;
+  parity::Golden example{.name = "random input"};
+  if (!recorded.golden) example.inputs = example_inputs(module.main(), "", options.sizes);
+  const parity::QuantizationReport report =
+      parity::quantize(module, recorded.golden ? *recorded.golden : example, quantize_options(options.quantize));
+  describe_quantization(report, module);
+  save_quantization(report, folder);
+  outcome.answer["quantization"] = parity::to_json(report);
+  outcome.quantization = report;
+}
+
+void prove(const ir::Module& module, Recorded& recorded, const Options& options, Outcome& outcome) {
+  parity::Report report{options.output, {{"source", options.model}}, {}, {}, outcome.quantization};
+  if (compares(options)) {
+    report.validation = parity::validate(module, {*recorded.golden}, {});
     outcome.answer["validation"] = parity::to_json(*report.validation);
     outcome.passed = outcome.passed && report.validation->passed;
   }
   if (options.benchmark) {
-    reference->set_inputs(with_fixed(module, inputs));
-    report.measurement = parity::bench(
-        module, inputs, {.graph = "main", .warmup = 10, .runs = 100, .threads = options.threads}, &*reference);
+    recorded.reference->set_inputs(with_fixed(module, recorded.inputs));
+    report.measurement =
+        parity::bench(module, recorded.inputs, {.graph = "main", .warmup = 10, .runs = 100, .threads = options.threads},
+                      &*recorded.reference);
     outcome.answer["benchmark"] = parity::to_json(*report.measurement);
   }
   if (!options.report.empty()) parity::write_report(options.report, report);
-  return golden;
 }
 
 void check_options(const Options& options) {
-  require<UsageError>(options.quantize.empty(), "--quantize is not supported yet (docs/known-gaps.md)");
+  if (!options.quantize.bits.empty())
+    quantize_options(options.quantize);  // throws before the work begins
+  else
+    require<UsageError>(options.quantize.keep.empty() && options.quantize.overrides.empty(),
+                        "--keep and --override go with --quantize");
   for (const std::string& name : options.emit)
     require<UsageError>(std::ranges::find(emit::emitters, name, &emit::Emitter::name) != std::end(emit::emitters),
                         "--emit {}: choose from cpp, python, mlxfn", name);
@@ -198,8 +229,12 @@ Outcome convert(Options options) {
   module.metadata["source"] = std::filesystem::absolute(source).string();
   module.metadata["format"] = imported.format;
   if (exported) finish_export(*exported, options, module, outcome);
+  const int64_t parameters = parameter_count(module);
+  Recorded recorded = record(module, output.path(), options);
+  quantize(module, output.path(), recorded, options, outcome);
   emit::write_package(module, output.path());
-  emit_code(module, output.path(), options, prove(module, output.path(), options, outcome), outcome);
+  prove(module, recorded, options, outcome);
+  emit_code(module, output.path(), options, recorded.golden, outcome);
   if (exported)
     for (const std::filesystem::path& made : {exported->program, exported->golden}) std::filesystem::remove(made);
   output.commit();
@@ -210,7 +245,7 @@ Outcome convert(Options options) {
   a["source_nodes"] = imported.source_nodes;
   a["nodes_before"] = before;
   a["nodes_after"] = count_nodes(module);
-  a["parameters"] = parameter_count(module);
+  a["parameters"] = parameters;
   a["unsupported"] = nlohmann::json::object();
   a["warnings"] = imported.warnings;
   if (exported)
@@ -230,10 +265,12 @@ int run(const Options& options) {
     fmt::print("{}: {} nodes, {} after passes, {} parameters, {:.1f} s\n", options.output,
                a["nodes_before"].get<size_t>(), a["nodes_after"].get<size_t>(), a["parameters"].get<int64_t>(),
                a["seconds"].get<double>());
+    if (outcome.quantization) std::cout << parity::to_text(*outcome.quantization);
     if (a.contains("validation"))
-      fmt::print("{}: largest error {:.3g} of the output's scale\n",
+      fmt::print("{}: largest error {:.3g} of the output's scale, tolerance {:.3g} ({})\n",
                  a["validation"]["status"] == "passed" ? "validated" : "VALIDATION FAILED",
-                 a["validation"]["max_error"].get<double>());
+                 a["validation"]["max_error"].get<double>(), a["validation"]["tolerance"].get<double>(),
+                 a["validation"]["tolerance_for"].get<std::string>());
     if (a.contains("refused"))
       for (const auto& [name, reason] : a["refused"].items())
         fmt::print(stderr, "not written: --emit {}: {}\n", name, reason.get<std::string>());
@@ -258,7 +295,8 @@ Verb add_convert(CLI::App& app) {
   verb->add_option("--weights", options->weights, "A state dict (.pt, .safetensors) for the model of the .py file");
   verb->add_option("--save-export", options->save_export, "Keep what Python exported, a .pt2 file");
   verb->add_option("--dtype", options->dtype, "float32, float16 or bfloat16")->capture_default_str();
-  verb->add_option("--quantize", options->quantize, "8, 4 or mixed");
+  verb->add_option("--quantize", options->quantize.bits, bits_help);
+  add_quantize_options(*verb, options->quantize);
   verb->add_option("--emit", options->emit, "cpp, python, mlxfn: code and function files beside the package")
       ->delimiter(',');
   verb->add_flag("--validate", options->validate,

@@ -78,8 +78,8 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   app.footer(exit_codes);
   std::vector<app::Verb> verbs;
-  for (auto add : {app::add_inspect, app::add_convert, app::add_validate, app::add_bench, app::add_run, app::add_doctor,
-                   app::add_ops})
+  for (auto add : {app::add_inspect, app::add_convert, app::add_validate, app::add_bench, app::add_run,
+                   app::add_quantize, app::add_doctor, app::add_ops})
     verbs.push_back(add(app));
   const bool json = std::any_of(argv, argv + argc, [](const char* a) { return std::string_view(a) == "--json"; });
   Progress::silence(json);

@@ -23,6 +23,7 @@ Verb add_convert(CLI::App& app);
 Verb add_validate(CLI::App& app);
 Verb add_bench(CLI::App& app);
 Verb add_run(CLI::App& app);
+Verb add_quantize(CLI::App& app);
 Verb add_doctor(CLI::App& app);
 Verb add_ops(CLI::App& app);
 

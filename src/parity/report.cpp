@@ -127,6 +127,18 @@ std::string latency_plot(const BenchResult& b) {
   return to_svg(plot);
 }
 
+std::string layer_error_plot(const QuantizationReport& q) {
+  Plot plot{.title = "Error of each layer's output", .x_label = "layer", .y_label = "rms error / rms", .log_y = true};
+  Series series{.name = "on float input"};
+  for (size_t i = 0; i < q.layers.size(); ++i) {
+    if (!q.layers[i].output_error) continue;
+    series.x.push_back(static_cast<double>(i));
+    series.y.push_back(q.layers[i].output_error->rms);
+  }
+  plot.series.push_back(std::move(series));
+  return to_svg(plot);
+}
+
 constexpr const char* kStyle =
     "body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222}"
     "table{border-collapse:collapse;margin:1rem 0}th,td{border:1px solid #ccc;padding:.2rem .6rem;text-align:left}"
@@ -138,6 +150,7 @@ nlohmann::json to_json(const Report& report) {
   nlohmann::json json = {{"model", report.model}, {"facts", report.facts}};
   if (report.validation) json["validate"] = to_json(*report.validation);
   if (report.measurement) json["bench"] = to_json(*report.measurement);
+  if (report.quantization) json["quantization"] = to_json(*report.quantization);
   return json;
 }
 
@@ -152,6 +165,11 @@ std::string to_markdown(const Report& report) {
   if (report.measurement) {
     out += fmt::format("## Latency\n\n{}\n\n", speed(*report.measurement));
     out += markdown_table(latency_rows(*report.measurement));
+  }
+  if (report.quantization) {
+    const QuantizationReport& q = *report.quantization;
+    out += fmt::format("## Quantisation\n\n{}\n\n{}{}", summary(q), markdown_table(output_rows(q)),
+                       markdown_table(layer_rows(q)));
   }
   return out;
 }
@@ -175,6 +193,11 @@ std::string to_html(const Report& report) {
     const BenchResult& b = *report.measurement;
     out += fmt::format("<h2>Latency</h2>\n<p>{}</p>\n{}{}", escape(speed(b)), html_table(latency_rows(b)),
                        latency_plot(b));
+  }
+  if (report.quantization) {
+    const QuantizationReport& q = *report.quantization;
+    out += fmt::format("<h2>Quantisation</h2>\n<p>{}</p>\n{}{}{}", escape(summary(q)), html_table(output_rows(q)),
+                       html_table(layer_rows(q)), layer_error_plot(q));
   }
   return out + "</body></html>\n";
 }

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "parity/bench.h"
+#include "parity/quantization.h"
 #include "parity/validate.h"
 
 namespace godwit::parity {
@@ -16,6 +17,7 @@ struct Report {
   std::map<std::string, std::string> facts;  // "nodes", "parameters", "date", versions: shown as they are
   std::optional<ValidateResult> validation;
   std::optional<BenchResult> measurement;
+  std::optional<QuantizationReport> quantization = {};
 };
 
 nlohmann::json to_json(const Report& report);

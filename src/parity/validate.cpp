@@ -151,7 +151,9 @@ class Validator {
     Tensors layers = at_step(golden.layers, golden, step);
     LayerWatch watch(graph_, layers, result_.tolerance);
     MlxExecutor watched(module_, options_.graph);
-    watched.observe([&](const ir::Node& node, const std::vector<ops::Datum>& results) { watch.see(node, results); });
+    watched.observe([&](const ir::Node& node, const auto& /*operands*/, const std::vector<ops::Datum>& results) {
+      watch.see(node, results);
+    });
     watched.run(inputs);
     result_.layers = watch.take_errors();
     result_.layers_unmatched = watch.unmatched();

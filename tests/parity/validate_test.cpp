@@ -48,7 +48,7 @@ Golden record(const ir::Module& module) {
   golden.name = "golden";
   golden.inputs["x"] = pattern({2, kWidth}, 99);
   executors::MlxExecutor executor(module);
-  executor.observe([&](const ir::Node& node, const std::vector<ops::Datum>& results) {
+  executor.observe([&](const ir::Node& node, const auto& /*operands*/, const std::vector<ops::Datum>& results) {
     if (node.op != "linear") return;
     golden.layers[node.output()->name] = executors::to_host(std::get<ops::array>(results[0]), DType::f32);
   });

@@ -285,7 +285,7 @@ class Messages(Case):
         self.assertEqual(self.call().returncode, 2)
 
     def test_help_of_every_verb(self):
-        for verb in ("inspect", "analyze", "convert", "validate", "bench", "benchmark", "run", "doctor", "ops"):
+        for verb in ("inspect", "analyze", "convert", "validate", "bench", "benchmark", "run", "quantize", "doctor", "ops"):
             done = self.call(verb, "--help")
             self.assertEqual(done.returncode, 0, verb)
             self.assertIn("--json", done.stdout, verb)

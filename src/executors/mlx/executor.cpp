@@ -130,6 +130,12 @@ const Datum& MlxExecutor::value_of(const ir::Value* value, const Frame& frame) c
   return found->second;
 }
 
+MlxExecutor::Operands MlxExecutor::operands_of(const ir::Node& node, const Frame& frame) const {
+  Operands out;
+  for (const ir::Value* v : node.inputs) out.push_back(v ? &value_of(v, frame) : nullptr);
+  return out;
+}
+
 void MlxExecutor::run_nodes(const ir::Graph& graph, Frame& frame) {
   for (const auto& node : graph.nodes) {
     if (node->op == "constant") continue;
@@ -137,7 +143,7 @@ void MlxExecutor::run_nodes(const ir::Graph& graph, Frame& frame) {
     require<InternalError>(results.size() >= node->outputs.size(), "[{}] gave {} results, {} expected", describe(*node),
                            results.size(), node->outputs.size());
     symbols_->bind_outputs(*node, results, frame.env);
-    if (observer_) observer_(*node, results);
+    if (observer_) observer_(*node, operands_of(*node, frame), results);
     for (size_t i = 0; i < node->outputs.size(); ++i)
       frame.values.insert_or_assign(node->outputs[i], std::move(results[i]));
   }
@@ -150,8 +156,7 @@ std::vector<Datum> MlxExecutor::run_node(const ir::Node& node, Frame& frame) {
   if (node.op == "check") return run_check(node, frame);
   const ops::Op* op = ops::find(node.op);
   require<UsageError>(op, "op {} is not supported (node {})", node.op, describe(node));
-  std::vector<const Datum*> inputs;
-  for (const ir::Value* v : node.inputs) inputs.push_back(v ? &value_of(v, frame) : nullptr);
+  const Operands inputs = operands_of(node, frame);
   try {
     return op->eval(*op, {node, inputs, frame.env});
   } catch (const Error&) {

@@ -36,8 +36,9 @@ class MlxExecutor : public Executor {
   // The same over arrays, in the order of the graph's inputs and outputs; results stay lazy.
   std::vector<ops::Datum> call(const std::vector<ops::Datum>& inputs);
 
-  // Called with every node's results while a call runs (layer-by-layer comparison, profiling).
-  using Observer = std::function<void(const ir::Node&, const std::vector<ops::Datum>&)>;
+  // Called with every node's operands (null where absent) and results while a call runs: comparison, profiling.
+  using Operands = std::vector<const ops::Datum*>;
+  using Observer = std::function<void(const ir::Node&, const Operands&, const std::vector<ops::Datum>&)>;
   void record(ProfileRecorder* recorder) override;
   void observe(Observer observer) { observer_ = std::move(observer); }
 
@@ -57,6 +58,7 @@ class MlxExecutor : public Executor {
   std::vector<ops::Datum> run_check(const ir::Node& node, Frame& frame);
   std::vector<ops::Datum> run_region(const ir::Graph& region, std::vector<ops::Datum> arguments, const Frame& outer);
   const ops::Datum& value_of(const ir::Value* value, const Frame& frame) const;
+  Operands operands_of(const ir::Node& node, const Frame& frame) const;
 
   const ir::Module& module_;
   const ir::Graph* graph_;

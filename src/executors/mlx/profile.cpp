@@ -33,7 +33,7 @@ std::string finish(const std::vector<ops::Datum>& results) {
 
 void MlxExecutor::record(ProfileRecorder* recorder) {
   if (!recorder) return observe(nullptr);
-  observe([recorder](const ir::Node& node, const std::vector<ops::Datum>& results) {
+  observe([recorder](const ir::Node& node, const Operands&, const std::vector<ops::Datum>& results) {
     std::string made = finish(results);  // before the recorder looks at the clock
     recorder->node_done(node, "mlx", std::move(made));
   });

@@ -1,0 +1,33 @@
+// What convert and quantize share.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "parity/quantization.h"
+
+namespace godwit::app {
+
+struct QuantizeArguments {
+  std::string bits;  // "8", "4", "mixed"; empty: not asked for
+  int group_size = 64;
+  std::vector<std::string> keep, overrides;
+};
+
+// All but the option of the bits, whose name differs.
+void add_quantize_options(CLI::App& verb, QuantizeArguments& arguments);
+inline constexpr const char* bits_help =
+    "8, 4 or mixed: 4 bits, but as few layers as needed, those with the largest measured error\n"
+    "first, get 8 (or stay float) until no output is off by more than 5 % of its root mean square";
+
+// Throws UsageError.
+parity::QuantizeOptions quantize_options(const QuantizeArguments& arguments);
+
+// Leaves the report in the package, and the words for it in the metadata.
+void describe_quantization(const parity::QuantizationReport& report, ir::Module& module);
+void save_quantization(const parity::QuantizationReport& report, const std::filesystem::path& package);
+
+}  // namespace godwit::app
