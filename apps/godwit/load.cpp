@@ -11,8 +11,19 @@ namespace godwit::app {
 namespace fs = std::filesystem;
 
 int64_t parameter_count(const ir::Module& module) {
+  std::map<std::string, int64_t> sizes;
+  for (const auto& [name, tensor] : module.weights) sizes[name] = tensor.size();
+  for (const auto& [name, graph] : module.graphs)
+    ir::for_each_node(graph, [&](const ir::Node& node, const ir::Graph&) {
+      if (node.op != "quantized_linear" && node.op != "quantized_take") return;
+      const int64_t in_a_word = 32 / std::get<ir::Dim>(*node.find("bits")).value();
+      const std::string& weight = node.inputs[1]->name;
+      if (auto packed = module.weights.find(weight); packed != module.weights.end())
+        sizes[weight] = packed->second.size() * in_a_word;
+      for (size_t i : {2, 3}) sizes.erase(node.inputs[i]->name);
+    });
   int64_t n = 0;
-  for (const auto& [name, tensor] : module.weights) n += tensor.size();
+  for (const auto& [name, size] : sizes) n += size;
   return n;
 }
 

@@ -38,6 +38,6 @@ class UnsupportedOps : public FileError {
 // Throws UnsupportedOps.
 void require_supported(const ir::Module& module, const std::filesystem::path& path);
 
-int64_t parameter_count(const ir::Module& module);  // elements of all weights
+int64_t parameter_count(const ir::Module& module);  // elements of all weights, packed ones counted as what they hold
 
 }  // namespace godwit::app

@@ -20,8 +20,8 @@ struct QuantizeArguments {
 // All but the option of the bits, whose name differs.
 void add_quantize_options(CLI::App& verb, QuantizeArguments& arguments);
 inline constexpr const char* bits_help =
-    "8, 4 or mixed: 4 bits, but as few layers as needed, those with the largest measured error\n"
-    "first, get 8 (or stay float) until no output is off by more than 5 % of its root mean square";
+    "8, 4 or mixed: 4 bits, but as few layers as needed, those first that turn the outputs most for\n"
+    "the bytes they save, get 8 (or stay float) until no output is off by more than 5 % (rms)";
 
 // Throws UsageError.
 parity::QuantizeOptions quantize_options(const QuantizeArguments& arguments);

@@ -57,12 +57,8 @@ class Quantization {
     apply_overrides();
     const std::vector<HostValues> before = run_graph();
     report_.bytes_before = weight_bytes();
-    if (is_mixed()) {
-      measure({4, 8});
-      choose(before);
-    } else {
-      measure({});
-    }
+    if (is_mixed()) choose(before);
+    measure();
     describe_layers();
     std::map<std::string, AffineFormat> formats;
     for (const auto& [weight, bits] : bits_)
@@ -137,21 +133,16 @@ class Quantization {
     return sums;
   }
 
-  // Weight and output errors of every layer at its bits, or at all of `alternatives`: what each node gives for the same
-  // float input with the weight rounded.
-  void measure(const std::vector<int>& alternatives) {
+  // Output errors of the layers: what each node gives for the same float input with the weight rounded.
+  void measure() {
     MlxExecutor executor(module_, options_.graph);
-    Progress progress("measure", readers_.size() * static_cast<uint64_t>(calls_of(example_)), "nodes");
     executor.observe([&](const ir::Node& node, const MlxExecutor::Operands& operands, const auto& results) {
       auto reader = readers_.find(&node);
       if (reader == readers_.end()) return;
       const QuantizableWeight& w = *reader->second;
       auto bits = bits_.find(w.weight);
-      if (bits == bits_.end()) return;
-      const bool is_fixed = alternatives.empty() || fixed_.contains(w.weight);
-      for (int b : is_fixed ? std::vector<int>{bits->second} : alternatives)
-        if (b > 0) measure_node(node, w, b, operands, std::get<ops::array>(results.at(0)));
-      progress.add(1);
+      if (bits != bits_.end() && bits->second > 0)
+        measure_node(node, w, bits->second, operands, std::get<ops::array>(results.at(0)));
     });
     for (int64_t call = 0; call < calls_of(example_); ++call) executor.run(inputs_of(executor.graph(), example_, call));
   }
@@ -164,7 +155,7 @@ class Quantization {
     with_rounded[place] = &rounded;
     const ops::Op& op = ops::get(node.op);
     const std::vector<ops::Datum> results = op.eval(op, {node, with_rounded, {}});
-    node_errors_[{&node, bits}].add(std::get<ops::array>(results.at(0)), expected);
+    node_errors_[&node].add(std::get<ops::array>(results.at(0)), expected);
   }
 
   Tensor rounded_weight(const QuantizableWeight& w, int bits) const {
@@ -176,10 +167,10 @@ class Quantization {
   }
 
   // Of the nodes that read a weight the worst; unset where none was measured.
-  std::optional<QuantizationError> output_error(const QuantizableWeight& w, int bits) const {
+  std::optional<QuantizationError> output_error(const QuantizableWeight& w) const {
     std::optional<QuantizationError> worst;
     for (const ir::Node* node : w.nodes) {
-      auto found = node_errors_.find({node, bits});
+      auto found = node_errors_.find(node);
       if (found == node_errors_.end()) continue;
       const QuantizationError e = found->second.error();
       if (!worst || e.rms > worst->rms) worst = e;
@@ -189,32 +180,41 @@ class Quantization {
 
   // --- mixed --------------------------------------------------------------------------------------------------------
 
-  // The weights that are free to choose, the one with the largest error first.
-  std::vector<const QuantizableWeight*> most_sensitive_first(int bits) const {
+  // The largest error of an output with these bits: float arithmetic on rounded weights.
+  double error_with(const std::map<std::string, int>& bits, const std::vector<HostValues>& before) {
+    std::map<std::string, Tensor> kept;
+    for (const QuantizableWeight& w : weights_) {
+      auto given = bits.find(w.weight);
+      if (given == bits.end() || given->second == 0) continue;
+      const Tensor rounded = rounded_weight(w, given->second);
+      kept[w.weight] = std::exchange(module_.weights.at(w.weight), rounded);
+    }
+    double worst = 0;
+    for (const auto& [name, sums] : compare(run_graph(), before)) worst = std::max(worst, sums.error().rms);
+    for (auto& [name, tensor] : kept) module_.weights.at(name) = std::move(tensor);
+    return worst;
+  }
+
+  bool is_measured(const QuantizableWeight& w) const {
+    const ir::Graph& graph = module_.graphs.at(options_.graph);
+    return graph.weights.contains(w.weight);
+  }
+
+  // The weights that are free to choose. First those that the measured graph lacks, then by the error that the outputs
+  // gain where a weight alone has 4 bits: its square (errors of layers add as squares do) for each byte that is saved.
+  std::vector<const QuantizableWeight*> most_sensitive_first(const std::vector<HostValues>& before) {
     std::vector<std::pair<double, const QuantizableWeight*>> order;
-    for (const QuantizableWeight& w : weights_)
-      if (w.obstacle.empty() && !fixed_.contains(w.weight)) {
-        const auto error = output_error(w, bits);
-        order.emplace_back(error ? error->rms : infinity, &w);
-      }
+    Progress progress("measure", weights_.size(), "layers");
+    for (const QuantizableWeight& w : weights_) {
+      progress.add(1);
+      if (!w.obstacle.empty() || fixed_.contains(w.weight)) continue;
+      double& error = sensitivity_[w.weight] = is_measured(w) ? error_with({{w.weight, 4}}, before) : infinity;
+      order.emplace_back(error * error / static_cast<double>(w.rows * w.columns), &w);
+    }
     std::stable_sort(order.begin(), order.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
     std::vector<const QuantizableWeight*> out;
     for (const auto& [error, w] : order) out.push_back(w);
     return out;
-  }
-
-  // Whether all outputs stay within the target with the bits as they are now: float arithmetic on rounded weights.
-  bool is_within_target(const std::vector<HostValues>& before) {
-    std::map<std::string, Tensor> kept;
-    for (const QuantizableWeight& w : weights_) {
-      auto bits = bits_.find(w.weight);
-      if (bits == bits_.end() || bits->second == 0) continue;
-      const Tensor rounded = rounded_weight(w, bits->second);
-      kept[w.weight] = std::exchange(module_.weights.at(w.weight), rounded);
-    }
-    const std::map<std::string, ErrorSums> sums = compare(run_graph(), before);
-    for (auto& [name, tensor] : kept) module_.weights.at(name) = std::move(tensor);
-    return std::all_of(sums.begin(), sums.end(), [](const auto& s) { return s.second.error().rms <= mixed_target; });
   }
 
   // The smallest number of weights at the front of `order` that get `more` bits (the others `less`) for the target to
@@ -228,7 +228,7 @@ class Quantization {
     while (low < high) {
       const size_t middle = (low + high) / 2;
       set(middle);
-      if (is_within_target(before))
+      if (error_with(bits_, before) <= mixed_target)
         high = middle;
       else
         low = middle + 1;
@@ -238,7 +238,8 @@ class Quantization {
   }
 
   void choose(const std::vector<HostValues>& before) {
-    if (!raise_fewest(most_sensitive_first(4), 4, 8, before)) raise_fewest(most_sensitive_first(8), 8, 0, before);
+    const std::vector<const QuantizableWeight*> order = most_sensitive_first(before);
+    if (!raise_fewest(order, 4, 8, before)) raise_fewest(order, 8, 0, before);
   }
 
   // --- the report ---------------------------------------------------------------------------------------------------
@@ -247,9 +248,8 @@ class Quantization {
     if (!w.obstacle.empty()) return w.obstacle;
     if (fixed_.contains(w.weight)) return "asked for";
     if (!is_mixed() || bits == 4) return "";
-    const int fewer = bits == 8 ? 4 : 8;
-    const auto error = output_error(w, fewer);
-    return error ? fmt::format("its output is off by {:.2g} with {} bits", error->rms, fewer) : "not measured";
+    const double error = sensitivity_.at(w.weight);
+    return std::isinf(error) ? "not measured" : fmt::format("alone with 4 bits it turns the output by {:.2g}", error);
   }
 
   void describe_layers() {
@@ -271,7 +271,7 @@ class Quantization {
         ErrorSums sums;
         sums.add(array_of(rounded_weight(w, layer.bits)), array_of(stored));
         layer.weight_error = sums.error();
-        layer.output_error = output_error(w, layer.bits);
+        layer.output_error = output_error(w);
       }
       report_.layers.push_back(std::move(layer));
     }
@@ -284,7 +284,8 @@ class Quantization {
   std::map<const ir::Node*, const QuantizableWeight*> readers_;
   std::map<std::string, int> bits_;  // of the weights that can be quantised; 0: stays float
   std::set<std::string> fixed_;      // by an override
-  std::map<std::pair<const ir::Node*, int>, ErrorSums> node_errors_;
+  std::map<const ir::Node*, ErrorSums> node_errors_;
+  std::map<std::string, double> sensitivity_;  // in `mixed`: by weight, what it alone costs with 4 bits
   QuantizationReport report_;
 };
 

@@ -1,9 +1,9 @@
 // Quantises a module and says what that costs: bytes, and the error that every layer and every output gains.
 //
-// `mixed` measures. Every layer is given 4 bits, and of each the error of its output is measured (root mean square of
-// the difference to its float output, on the same float input). Then as few layers as needed, the one with the largest
-// error first, go to 8 bits, until no output of the graph is off by more than `mixed_target` of its root mean square.
-// Where 8 bits everywhere are not enough, the same is done between 8 bits and float.
+// `mixed` measures. Every layer alone is given 4 bits, and the error that the outputs of the graph gain is taken (root
+// mean square of the difference, as a share of that of the output). Then all have 4 bits, and as few as needed go to 8,
+// in the order of that error, squared, for each byte that 4 bits save, until no output is off by more than
+// `mixed_target`. Where 8 bits everywhere are not enough, the same is done between 8 bits and float.
 #pragma once
 
 #include <nlohmann/json.hpp>
