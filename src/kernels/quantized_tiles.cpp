@@ -4,7 +4,7 @@
 // Tiles of int8 would be twice as fast to multiply, but a tile is done with a group after one or two instructions, and
 // to scale its sums then costs more than it saves: bfloat16 sums stay in the tiles.
 #include <algorithm>
-#include <cstring>
+#include <memory>
 
 #include "base/error.h"
 #include "kernels/quantized_layout.h"
@@ -98,61 +98,55 @@ GODWIT_TILES void unpack(const PackedLayout& layout, int64_t bits, const std::by
   }
 }
 
-// A tile of C where it lies, or a copy of it where the tile reaches beyond C.
-struct Results {
-  float* at;
-  int64_t stride;  // bytes
-};
-Results open(const QuantizedGemm& g, int64_t row, int64_t column, float* copy) {
-  float* c = g.c + row * g.c_stride + column;
-  if (row + tile <= g.m && column + tile <= g.shape.n) return {c, g.c_stride * 4};
-  std::memset(copy, 0, tile * tile * 4);
-  const int64_t width = std::min(tile, g.shape.n - column);
-  for (int64_t r = 0; r < std::min(tile, g.m - row) && width > 0; ++r)
-    std::memcpy(copy + r * tile, c + r * g.c_stride, static_cast<size_t>(width) * 4);
-  return {copy, tile * 4};
-}
-void close(const QuantizedGemm& g, int64_t row, int64_t column, const float* copy, const Results& results) {
-  if (results.at != copy) return;
-  const int64_t width = std::min(tile, g.shape.n - column);
-  for (int64_t r = 0; r < std::min(tile, g.m - row) && width > 0; ++r)
-    std::memcpy(g.c + (row + r) * g.c_stride + column, copy + r * tile, static_cast<size_t>(width) * 4);
+// Adds 32 x 32 results to `sums`, four tiles; or 16 x 32, where `one` row of tiles is left.
+GODWIT_TILES void multiply_block(const uint16_t* a, int64_t a_step, const uint16_t* b, int64_t steps, bool one,
+                                 bool is_first, float* sums) {
+  constexpr int64_t next = tile * tile;
+  const uint16_t *a1 = a + a_step, *b1 = b + k_block * tile;
+  asm volatile("" ::: "memory");  // loads of tiles do not tell the compiler that they read memory
+  if (is_first) {
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+  } else {
+    _tile_loadd(0, sums, 64);
+    _tile_loadd(1, sums + next, 64);
+    _tile_loadd(2, sums + 2 * next, 64);
+    _tile_loadd(3, sums + 3 * next, 64);
+  }
+  if (one) a1 = a;  // what it gives is not asked for
+  for (int64_t s = 0; s < steps; ++s) {
+    _tile_loadd(4, a + s * tile_size, 64);
+    _tile_loadd(6, b + s * tile_size, 64);
+    _tile_loadd(7, b1 + s * tile_size, 64);
+    _tile_dpbf16ps(0, 4, 6);
+    _tile_dpbf16ps(1, 4, 7);
+    if (one) continue;
+    _tile_loadd(5, a1 + s * tile_size, 64);
+    _tile_dpbf16ps(2, 5, 6);
+    _tile_dpbf16ps(3, 5, 7);
+  }
+  _tile_stored(0, sums, 64);
+  _tile_stored(1, sums + next, 64);
+  _tile_stored(2, sums + 2 * next, 64);
+  _tile_stored(3, sums + 3 * next, 64);
 }
 
-// 32 x 32 results, or 16 x 32 where `one` row of tiles is left.
-GODWIT_TILES void multiply_block(const uint16_t* a, int64_t a_step, const uint16_t* b, int64_t steps, bool one,
-                                 const Results* c) {
-  const uint16_t* a1 = a + a_step;
-  const uint16_t* b1 = b + k_block * tile;
-  asm volatile("" ::: "memory");  // loads of tiles do not tell the compiler that they read memory
-  _tile_loadd(0, c[0].at, c[0].stride);
-  _tile_loadd(1, c[1].at, c[1].stride);
-  if (one) {
-    for (int64_t s = 0; s < steps; ++s) {
-      _tile_loadd(4, a + s * tile_size, 64);
-      _tile_loadd(6, b + s * tile_size, 64);
-      _tile_loadd(7, b1 + s * tile_size, 64);
-      _tile_dpbf16ps(0, 4, 6);
-      _tile_dpbf16ps(1, 4, 7);
+// Sums of panels [left, right) to C. Pairs of panels lie after one another, each 32 rows by 32 columns at a time.
+GODWIT_TILES void write_out(const QuantizedGemm& g, int64_t first_row, int64_t last_row, int64_t left, int64_t right,
+                            const float* sums, int64_t pair_size) {
+  for (int64_t row = first_row; row < last_row; ++row) {
+    const int64_t i = row - first_row;
+    const float* tiles = sums + i / tile * 2 * tile * tile + i % tile * tile;
+    for (int64_t panel = left; panel < right; ++panel) {
+      const int64_t column = panel * tile, rest = g.shape.n - column, p = panel - left;
+      const auto mask = static_cast<__mmask16>(rest >= tile ? 0xffff : (1 << rest) - 1);
+      const __m512 bias = g.bias ? _mm512_maskz_loadu_ps(mask, g.bias + column) : _mm512_setzero_ps();
+      const __m512 sum = _mm512_load_ps(tiles + p / 2 * pair_size + p % 2 * tile * tile);
+      _mm512_mask_storeu_ps(g.c + row * g.c_stride + column, mask, _mm512_add_ps(sum, bias));
     }
-  } else {
-    _tile_loadd(2, c[2].at, c[2].stride);
-    _tile_loadd(3, c[3].at, c[3].stride);
-    for (int64_t s = 0; s < steps; ++s) {
-      _tile_loadd(4, a + s * tile_size, 64);
-      _tile_loadd(6, b + s * tile_size, 64);
-      _tile_loadd(7, b1 + s * tile_size, 64);
-      _tile_loadd(5, a1 + s * tile_size, 64);
-      _tile_dpbf16ps(0, 4, 6);
-      _tile_dpbf16ps(1, 4, 7);
-      _tile_dpbf16ps(2, 5, 6);
-      _tile_dpbf16ps(3, 5, 7);
-    }
-    _tile_stored(2, c[2].at, c[2].stride);
-    _tile_stored(3, c[3].at, c[3].stride);
   }
-  _tile_stored(0, c[0].at, c[0].stride);
-  _tile_stored(1, c[1].at, c[1].stride);
 }
 
 struct alignas(64) TileConfig {
@@ -161,39 +155,36 @@ struct alignas(64) TileConfig {
   uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
 };
 
-void start_with_bias(const QuantizedGemm& g, int64_t first_row, int64_t last_row, int64_t left, int64_t right) {
-  for (int64_t row = first_row; row < last_row; ++row)
-    for (int64_t i = left; i < right; ++i) g.c[row * g.c_stride + i] = g.bias ? g.bias[i] : 0.0f;
-}
+constexpr int64_t sum_panels = 16;  // their sums and the rows of a block of inputs stay in the second-level cache
+struct alignas(64) Sums {
+  float values[max_block_rows * sum_panels * tile];
+};
 
 GODWIT_TILES void multiply(const QuantizedGemm& g, int64_t first_row, int64_t last_row, int64_t first_panel,
                            int64_t last_panel) {
   const TileConfig config;
   _tile_loadconfig(&config);
+  static thread_local const auto sums = std::make_unique_for_overwrite<Sums>();
   const PackedLayout layout(g.shape);
   const auto* a = reinterpret_cast<const uint16_t*>(g.scratch);
   alignas(64) uint16_t b[2 * k_block * tile];
-  alignas(64) float copies[4][tile * tile];
-  start_with_bias(g, first_row, last_row, first_panel * tile, std::min(g.shape.n, last_panel * tile));
-  for (int64_t k = 0; k < g.shape.k; k += k_block) {
-    const int64_t inputs = std::min(k_block, g.shape.k - k), groups = inputs / g.shape.group;
-    for (int64_t panel = first_panel; panel < last_panel; panel += 2) {
-      const std::byte* weight = g.weight + panel * layout.panel_bytes + k / g.shape.group * layout.group_bytes;
-      unpack(layout, g.shape.bits, weight, groups, b);
-      if (panel + 1 < last_panel)
-        unpack(layout, g.shape.bits, weight + layout.panel_bytes, groups, b + k_block * tile);
-      else
-        std::memset(b + k_block * tile, 0, sizeof b / 2);
-      for (int64_t row = first_row; row < last_row; row += 2 * tile) {
-        const bool one = row + tile >= last_row;
-        Results c[4];
-        for (int64_t i = 0; i < (one ? 2 : 4); ++i)
-          c[i] = open(g, row + i / 2 * tile, (panel + i % 2) * tile, copies[i]);
-        multiply_block(a + row * g.shape.k + k * tile, tile * g.shape.k, b, inputs / tile_inputs, one, c);
-        for (int64_t i = 0; i < (one ? 2 : 4); ++i)
-          close(g, row + i / 2 * tile, (panel + i % 2) * tile, copies[i], c[i]);
+  const int64_t pair_size = (last_row - first_row + 2 * tile - 1) / (2 * tile) * 4 * tile * tile;
+  for (int64_t left = first_panel; left < last_panel; left += sum_panels) {
+    const int64_t right = std::min(left + sum_panels, last_panel);
+    for (int64_t k = 0; k == 0 || k < g.shape.k; k += k_block) {
+      const int64_t inputs = std::min(k_block, g.shape.k - k), groups = inputs / g.shape.group;
+      for (int64_t panel = left; panel < right; panel += 2) {
+        const std::byte* weight = g.weight + panel * layout.panel_bytes + k / g.shape.group * layout.group_bytes;
+        float* to = sums->values + (panel - left) / 2 * pair_size;
+        unpack(layout, g.shape.bits, weight, groups, b);
+        if (panel + 1 < last_panel)
+          unpack(layout, g.shape.bits, weight + layout.panel_bytes, groups, b + k_block * tile);
+        for (int64_t row = first_row; row < last_row; row += 2 * tile, to += 4 * tile * tile)
+          multiply_block(a + row * g.shape.k + k * tile, tile * g.shape.k, b, inputs / tile_inputs,
+                         row + tile >= last_row, k == 0, to);
       }
     }
+    write_out(g, first_row, last_row, left, right, sums->values, pair_size);
   }
   _tile_release();
 }

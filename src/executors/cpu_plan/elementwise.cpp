@@ -186,7 +186,7 @@ bool is_elementwise(const ir::Node& node) {
 }
 
 bool can_anchor(const ir::Node& node) {
-  static const std::set<std::string_view> anchors = {"matmul", "linear", "conv"};
+  static const std::set<std::string_view> anchors = {"matmul", "linear", "quantized_linear", "conv"};
   return anchors.contains(node.op) && node.output()->dtype() == DType::f32;
 }
 

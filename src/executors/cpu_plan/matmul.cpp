@@ -1,38 +1,10 @@
 // Matrix products: linear and matmul, with what follows elementwise done on each block of the result.
-#include "kernels/gemm.h"
-
+#include "executors/cpu_plan/products.h"
 #include "executors/cpu_plan/rows.h"
+#include "kernels/gemm.h"
 
 namespace godwit::executors::plan {
 namespace {
-
-// Rows of the last axis at one common distance: what a product can read without a copy.
-bool rows_of(const Layout& layout, int64_t& stride) {
-  const size_t rank = layout.shape.size();
-  if (rank == 0 || (layout.strides[rank - 1] != 1 && layout.shape[rank - 1] != 1)) return false;
-  stride = layout.shape[rank - 1];
-  bool first = true;
-  int64_t span = 0;
-  for (size_t i = rank - 1; i-- > 0;) {
-    if (layout.shape[i] == 1) continue;
-    if (first) stride = span = layout.strides[i];
-    if (layout.strides[i] != span) return false;
-    span *= layout.shape[i];
-    first = false;
-  }
-  return stride >= 0;
-}
-
-struct Operand {
-  Ref ref;
-  int64_t stride;
-};
-Operand rows_operand(Lowering& l, const ir::Value* value) {
-  int64_t stride;
-  if (const Place& p = l.place(value); rows_of(p.layout, stride)) return {p.ref(), stride};
-  const Place p = l.row_major(value);
-  return {p.ref(), p.layout.shape.back()};
-}
 
 // (k, n) with any strides, packed once where it is constant.
 Ref packed(Lowering& l, const ir::Node& node, const ir::Value* value, int64_t k, int64_t n, int64_t k_stride,
@@ -52,7 +24,7 @@ Ref packed(Lowering& l, const ir::Node& node, const ir::Value* value, int64_t k,
   return out;
 }
 
-void emit_gemm(Lowering& l, const ir::Node& node, int64_t m, int64_t n, int64_t k, Operand a, Ref b, Ref bias) {
+void emit_gemm(Lowering& l, const ir::Node& node, int64_t m, int64_t n, int64_t k, RowsOperand a, Ref b, Ref bias) {
   const Layout layout = Layout::row_major(DType::f32, l.shape(node.output()));
   auto finish = l.finish(node, layout);
   const Ref out = l.result(l.target(node), layout).ref();
@@ -63,14 +35,8 @@ void emit_gemm(Lowering& l, const ir::Node& node, int64_t m, int64_t n, int64_t 
       [=](const Run& run) {
         float* c = run.at<float>(out);
         const Finish::Bound after(finish ? &*finish : nullptr, run, c);
-        kernels::Done done;
-        if (after)
-          done = [&](int64_t first, int64_t last, int64_t left, int64_t right) {
-            if (left == 0 && right == n) return after(first * n, last * n);
-            for (int64_t r = first; r < last; ++r) after(r * n + left, r * n + right);
-          };
         kernels::gemm({m, n, k, run.at<float>(a.ref), a.stride, run.at<float>(b), run.at<float>(bias), c, n}, run.pool,
-                      done);
+                      finishing(after, n));
       },
       2.0 * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k));
 }
@@ -81,7 +47,7 @@ bool linear(Lowering& l, const ir::Node& node) {
   const int64_t n = weight.layout.shape[0], k = weight.layout.shape[1];
   const int64_t n_stride = weight.layout.strides[0], k_stride = weight.layout.strides[1];
   const Ints shape = l.shape(node.output());
-  const Operand a = rows_operand(l, node.inputs[0]);
+  const RowsOperand a = rows_operand(l, node.inputs[0]);
   const Ref b = packed(l, node, node.inputs[1], k, n, k_stride, n_stride);
   Ref bias;
   if (node.inputs.size() > 2 && node.inputs[2]) bias = l.row_major(node.inputs[2]).ref();
@@ -137,7 +103,7 @@ bool matmul(Lowering& l, const ir::Node& node) {
   Ints shape = l.shape(node.output());
   if (b.layout.rank() == 2 && a.layout.rank() >= 1) {
     const int64_t k = b.layout.shape[0], n = b.layout.shape[1];
-    const Operand rows = rows_operand(l, node.inputs[0]);
+    const RowsOperand rows = rows_operand(l, node.inputs[0]);
     const Ref packed_b = packed(l, node, node.inputs[1], k, n, b.layout.strides[0], b.layout.strides[1]);
     emit_gemm(l, node, k == 0 ? product(shape, 0, shape.size()) / std::max<int64_t>(n, 1) : a.layout.size() / k, n, k,
               rows, packed_b, {});

@@ -17,6 +17,7 @@ using Rows = std::vector<Row>;
 
 Rows movement_rows();   // views and copies
 Rows matmul_rows();     // matmul, linear
+Rows quantized_rows();  // products with 4- and 8-bit weights
 Rows conv_rows();       // convolutions and pools
 Rows reduce_rows();     // sum, mean, max, ...
 Rows norm_rows();       // softmax, layer_norm, ...
