@@ -63,7 +63,7 @@ TEST_P(Golden, MatchesTorch) {
 
 INSTANTIATE_TEST_SUITE_P(Archives, Golden,
                          ::testing::Values("traced_conv", "scripted_conv", "control", "branching", "stateful", "writes",
-                                           "compared", "in_place", "frozen"),
+                                           "compared", "in_place", "frozen", "transformers"),
                          [](const auto& info) { return info.param; });
 
 TEST(TorchScript, NamesOutputsByTheirPath) {

@@ -153,6 +153,24 @@ class Shared(nn.Module):
         return x + self.a + self.b
 
 
+class Transformers(torch.nn.Module):
+    """The fused blocks that eval mode takes: encoder layers of both orders, attention with weights and with masks."""
+
+    def __init__(self):
+        super().__init__()
+        self.after = torch.nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+        self.before = torch.nn.TransformerEncoderLayer(8, 4, 12, batch_first=True, norm_first=True, activation="gelu")
+        self.attention = torch.nn.MultiheadAttention(8, 2, batch_first=True)
+        self.register_buffer("padding", torch.tensor([[False] * 4 + [True], [False, True, False, False, False]]))
+        self.register_buffer("causal", torch.triu(torch.ones(5, 5, dtype=torch.bool), 1))
+
+    def forward(self, x):
+        x = self.before(self.after(x), src_mask=self.causal)
+        y, weights = self.attention(x, x, x, key_padding_mask=self.padding)
+        z, each = self.attention(x, x, x, attn_mask=self.causal, average_attn_weights=False)
+        return y, weights, z, each, self.attention(x, x, x, need_weights=False)[0]
+
+
 def plain(t):
     return {"dtype": str(t.dtype).replace("torch.", ""), "shape": list(t.shape), "data": t.flatten().tolist()}
 
@@ -188,6 +206,11 @@ def main(folder):
     write(folder, "in_place", torch.jit.script(InPlace()), [[torch.randn(3)] for _ in range(3)])
     torch.jit.script(Shared()).save(f"{folder}/shared.pt")
     write(folder, "frozen", torch.jit.freeze(torch.jit.script(net)), [[image]])
+    transformers = Transformers().eval()
+    for p in transformers.parameters():
+        p.add_(torch.randn(p.shape) * 0.2)
+    x = torch.randn(2, 5, 8)
+    write(folder, "transformers", torch.jit.trace(transformers, x), [[x]])
 
 
 if __name__ == "__main__":
