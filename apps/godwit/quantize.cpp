@@ -21,6 +21,10 @@ namespace godwit::app {
 
 void add_quantize_options(CLI::App& verb, QuantizeArguments& arguments) {
   verb.add_option("--group-size", arguments.group_size, "32, 64 or 128 weights share a scale")->capture_default_str();
+  verb.add_option("--target", arguments.target,
+                  "Of mixed: what an output may be off by, rms, as a share of its own rms")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, 1.0));
   verb.add_option("--keep", arguments.keep,
                   "PATTERN: layers that stay float, e.g. 'encoder.layer.0.*' or '*.classifier'");
   verb.add_option("--override", arguments.overrides,
@@ -36,6 +40,7 @@ parity::QuantizeOptions quantize_options(const QuantizeArguments& arguments) {
   require<UsageError>(ops::is_affine_group(arguments.group_size), "--group-size {}: choose 32, 64 or 128",
                       arguments.group_size);
   out.group_size = arguments.group_size;
+  out.target = arguments.target;
   for (const std::string& spec : arguments.overrides) {
     const auto [pattern, text] = split_pair(spec, "--override");
     require<UsageError>(text == "8" || text == "4", "--override {}: 8 or 4 bits are possible; --keep leaves float",

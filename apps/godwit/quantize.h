@@ -14,14 +14,15 @@ namespace godwit::app {
 struct QuantizeArguments {
   std::string bits;  // "8", "4", "mixed"; empty: not asked for
   int group_size = 64;
+  double target = parity::mixed_target;
   std::vector<std::string> keep, overrides;
 };
 
 // All but the option of the bits, whose name differs.
 void add_quantize_options(CLI::App& verb, QuantizeArguments& arguments);
 inline constexpr const char* bits_help =
-    "8, 4 or mixed: 4 bits, but as few layers as needed, those first that turn the outputs most for\n"
-    "the bytes they save, get 8 (or stay float) until no output is off by more than 5 % (rms)";
+    "8, 4 or mixed: every layer is measured alone with 4 bits; those that cost least for the bytes saved\n"
+    "keep 4, the others get 8 (or stay float), so that no output is off by more than --target";
 
 // Throws UsageError.
 parity::QuantizeOptions quantize_options(const QuantizeArguments& arguments);

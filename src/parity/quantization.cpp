@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <set>
 
 #include "base/error.h"
@@ -22,8 +21,6 @@ using executors::HostValues;
 using executors::MlxExecutor;
 using passes::AffineFormat;
 using passes::QuantizableWeight;
-
-constexpr double infinity = std::numeric_limits<double>::infinity();
 
 int64_t calls_of(const Golden& golden) { return std::clamp<int64_t>(golden.steps, 1, most_measured_calls); }
 
@@ -68,6 +65,7 @@ class Quantization {
     for (const auto& [name, sums] : compare(run_graph(), before)) report_.outputs.push_back({name, sums.error()});
     report_.bits = is_mixed() ? "mixed" : std::to_string(static_cast<int>(options_.bits));
     report_.group_size = options_.group_size;
+    if (is_mixed()) report_.target = options_.target;
     report_.calls = calls_of(example_);
     report_.measured_on = !example_.is_recorded        ? "random input"
                           : example_.reference.empty() ? "golden"
@@ -200,56 +198,78 @@ class Quantization {
     return graph.weights.contains(w.weight);
   }
 
-  // The weights that are free to choose. First those that the measured graph lacks, then by the error that the outputs
-  // gain where a weight alone has 4 bits: its square (errors of layers add as squares do) for each byte that is saved.
-  std::vector<const QuantizableWeight*> most_sensitive_first(const std::vector<HostValues>& before) {
-    std::vector<std::pair<double, const QuantizableWeight*>> order;
+  // A weight that is free to choose, and the error that the outputs gain where it alone has 4 bits.
+  struct Candidate {
+    const QuantizableWeight* weight;
+    double squared_error;  // errors of several layers add as squares do
+    double size;
+  };
+
+  // The one that costs least for each byte that fewer bits save first.
+  std::vector<Candidate> cheapest_first(const std::vector<HostValues>& before) {
+    std::vector<Candidate> out;
     Progress progress("measure", weights_.size(), "layers");
     for (const QuantizableWeight& w : weights_) {
       progress.add(1);
       if (!w.obstacle.empty() || fixed_.contains(w.weight)) continue;
-      double& error = sensitivity_[w.weight] = is_measured(w) ? error_with({{w.weight, 4}}, before) : infinity;
-      order.emplace_back(error * error / static_cast<double>(w.rows * w.columns), &w);
+      if (!is_measured(w)) {
+        bits_[w.weight] = 8;
+        continue;
+      }
+      const double error = sensitivity_[w.weight] = error_with({{w.weight, 4}}, before);
+      out.push_back({&w, error * error, static_cast<double>(w.rows * w.columns)});
     }
-    std::stable_sort(order.begin(), order.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
-    std::vector<const QuantizableWeight*> out;
-    for (const auto& [error, w] : order) out.push_back(w);
+    std::stable_sort(out.begin(), out.end(), [](const Candidate& a, const Candidate& b) {
+      return a.squared_error / a.size < b.squared_error / b.size;
+    });
     return out;
   }
 
-  // The smallest number of weights at the front of `order` that get `more` bits (the others `less`) for the target to
-  // be met; by bisection, hence each answer is that of a run. Sets the bits. False where even all are not enough.
-  bool raise_fewest(const std::vector<const QuantizableWeight*>& order, int less, int more,
-                    const std::vector<HostValues>& before) {
-    auto set = [&](size_t count) {
-      for (size_t i = 0; i < order.size(); ++i) bits_[order[i]->weight] = i < count ? more : less;
+  // Gives `fewer` bits to as much as fits a budget of squared error, `more` to the others. The budget is the largest,
+  // found by bisection, with which the measured error stays within the target. False where none is.
+  bool give_fewer_bits(const std::vector<Candidate>& candidates, int fewer, int more,
+                       const std::vector<HostValues>& before) {
+    double all = 0;
+    for (const Candidate& c : candidates)
+      if (std::isfinite(c.squared_error)) all += c.squared_error;
+    auto set = [&](double budget) {
+      for (const Candidate& c : candidates) {
+        const bool fits = c.squared_error <= budget;
+        if (fits) budget -= c.squared_error;
+        bits_[c.weight->weight] = fits ? fewer : more;
+      }
     };
-    size_t low = 0, high = order.size() + 1;  // high is enough, or one beyond all
-    while (low < high) {
-      const size_t middle = (low + high) / 2;
-      set(middle);
-      if (error_with(bits_, before) <= mixed_target)
-        high = middle;
-      else
-        low = middle + 1;
+    auto is_within_target = [&](double budget) {
+      set(budget);
+      return error_with(bits_, before) <= options_.target;
+    };
+    constexpr double slack = 1 + 1e-9;  // the sum is taken in another order
+    if (is_within_target(all * slack)) return true;
+    if (!is_within_target(-1)) return false;
+    double low = all * 1e-4, high = all;
+    for (int step = 0; step < 10; ++step) {
+      const double middle = std::sqrt(low * high);
+      (is_within_target(middle) ? low : high) = middle;
     }
-    set(std::min(high, order.size()));
-    return high <= order.size();
+    if (!is_within_target(low)) set(-1);
+    return true;
   }
 
   void choose(const std::vector<HostValues>& before) {
-    const std::vector<const QuantizableWeight*> order = most_sensitive_first(before);
-    if (!raise_fewest(order, 4, 8, before)) raise_fewest(order, 8, 0, before);
+    const std::vector<Candidate> candidates = cheapest_first(before);
+    if (give_fewer_bits(candidates, 4, 8, before) || give_fewer_bits(candidates, 8, 0, before)) return;
+    for (const Candidate& c : candidates) bits_[c.weight->weight] = 8;  // overrides alone are beyond the target
   }
 
   // --- the report ---------------------------------------------------------------------------------------------------
 
-  std::string why(const QuantizableWeight& w, int bits) const {
+  std::string why(const QuantizableWeight& w) const {
     if (!w.obstacle.empty()) return w.obstacle;
     if (fixed_.contains(w.weight)) return "asked for";
-    if (!is_mixed() || bits == 4) return "";
-    const double error = sensitivity_.at(w.weight);
-    return std::isinf(error) ? "not measured" : fmt::format("alone with 4 bits it turns the output by {:.2g}", error);
+    if (!is_mixed()) return "";
+    auto error = sensitivity_.find(w.weight);
+    if (error == sensitivity_.end()) return "not measured";
+    return fmt::format("alone with 4 bits it costs the outputs {:.2g}", error->second);
   }
 
   void describe_layers() {
@@ -263,7 +283,7 @@ class Quantization {
       layer.shape = {w.rows, w.columns};
       layer.bytes_before = layer.bytes_after = stored.nbytes();
       if (auto bits = bits_.find(w.weight); bits != bits_.end()) layer.bits = bits->second;
-      layer.why = why(w, layer.bits);
+      layer.why = why(w);
       if (layer.bits > 0) {
         const auto groups = static_cast<uint64_t>(w.rows * w.columns / options_.group_size);
         layer.bytes_after =

@@ -1,9 +1,10 @@
 // Quantises a module and says what that costs: bytes, and the error that every layer and every output gains.
 //
 // `mixed` measures. Every layer alone is given 4 bits, and the error that the outputs of the graph gain is taken (root
-// mean square of the difference, as a share of that of the output). Then all have 4 bits, and as few as needed go to 8,
-// in the order of that error, squared, for each byte that 4 bits save, until no output is off by more than
-// `mixed_target`. Where 8 bits everywhere are not enough, the same is done between 8 bits and float.
+// mean square of the difference, as a share of that of the output). From the layer that costs least for each byte saved
+// on, every one whose squared error still fits a budget gets 4 bits, the others 8. The budget is the largest with which
+// no output, measured with all of them, is off by more than the target. Where 8 bits everywhere are too few for
+// that, the same is done between 8 bits and float.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -28,6 +29,7 @@ struct QuantizeOptions {
   };
   Bits bits = Bits::eight;
   int group_size = 64;
+  double target = mixed_target;
   std::vector<Override> overrides;  // of several that match, the last one holds
   std::string graph = "main";       // what is measured
   std::string executor = "cpu";
@@ -43,7 +45,7 @@ struct LayerQuantization {
   std::vector<std::string> ops;
   std::vector<int64_t> shape;  // (out, in)
   int bits = 0;                // 0: stays float
-  std::string why;             // it stays float, or has other bits than asked for
+  std::string why;             // it stays float or has these bits
   uint64_t bytes_before = 0, bytes_after = 0;
   std::optional<QuantizationError> weight_error;  // unset: stays float
   std::optional<QuantizationError> output_error;  // unset: also where the measured graph does not reach it
@@ -57,7 +59,8 @@ struct OutputQuantization {
 struct QuantizationReport {
   std::string bits;  // "4", "8", "mixed"
   int group_size = 64;
-  std::string measured_on;  // "golden (onnxruntime 1.31.1)", "random input"
+  std::optional<double> target;  // of `mixed`
+  std::string measured_on;       // "golden (onnxruntime 1.31.1)", "random input"
   int64_t calls = 1;
   std::vector<LayerQuantization> layers;       // every weight that could be, in execution order
   std::vector<OutputQuantization> outputs;     // against the graph before, by name

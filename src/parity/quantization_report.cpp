@@ -56,6 +56,7 @@ nlohmann::json to_json(const QuantizationReport& r) {
   }
   return {{"bits", r.bits},
           {"group_size", r.group_size},
+          {"target", r.target ? nlohmann::json(*r.target) : nlohmann::json()},
           {"measured_on", r.measured_on},
           {"calls", r.calls},
           {"bytes_before", r.bytes_before},

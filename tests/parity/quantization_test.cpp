@@ -115,6 +115,11 @@ TEST(Quantization, MixedStaysWithinItsTargetUnlessTold) {
       quantize(fixed, example(fixed), {.bits = Bits::mixed, .overrides = {{"layers.0", 4}, {"layers.1", 4}}});
   EXPECT_EQ(by_name(given).at("layers.1")->bits, 4);
   EXPECT_GT(given.outputs[0].error.rms, mixed_target);
+  ir::Module loose = chain(2);
+  const QuantizationReport half =
+      quantize(loose, example(loose), {.bits = Bits::mixed, .target = 0.12, .overrides = {}});
+  EXPECT_EQ(by_name(half).at("layers.0")->bits + by_name(half).at("layers.1")->bits, 4 + 8);
+  EXPECT_LE(half.outputs[0].error.rms, 0.12);
 }
 
 std::string refusal(ir::Module module, const QuantizeOptions& options) {

@@ -144,6 +144,9 @@ class Quantize(cli_test.Case):
         four = self.answer("quantize", "float", "-o", "q4", "--bits", "4")
         self.assertGreater(four["outputs"][0]["rms"], 0.05)
         self.assertTrue(any(layer["bits"] == 8 for layer in answer["layers"]))
+        self.assertEqual((answer["target"], four["target"]), (0.05, None))
+        loose = self.answer("quantize", "float", "-o", "q", "--bits", "mixed", "--target", "1")
+        self.assertTrue(all(layer["bits"] == 4 for layer in loose["layers"]))
 
     def test_refusals(self):
         self.assertIn("choose 8, 4 or mixed", self.refusal("quantize", "float", "-o", "q", "--bits", "3"))
