@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/naming.h"
+#include "base/progress.h"
 #include "emit/emitter.h"
 #include "emit/package.h"
 #include "export.h"
@@ -53,6 +54,7 @@ void rewrite(ir::Module& module, const Options& options) {
     require<UsageError>(known, "there is no pass called {}; the passes are: {}", options.dump_after,
                         fmt::join(names, ", "));
   }
+  const Activity activity("passes");
   naming(options.model, [&] {
     passes::optimize(module, [&](const passes::Pass& pass, const ir::Graph& graph) {
       if (pass.name == options.dump_after) std::cerr << ir::print(graph);
@@ -94,6 +96,7 @@ void emit_code(const ir::Module& module, const std::filesystem::path& folder, co
   how.golden_steps = golden ? golden->steps : 0;
   for (const emit::Emitter& e : emit::emitters) {
     if (std::find(options.emit.begin(), options.emit.end(), e.name) == options.emit.end()) continue;
+    const Activity activity(fmt::format("emit {}", e.name));
     try {
       // A function file lies in the package itself, code in a folder of its own.
       e.write(module, e.name == "mlxfn" ? folder : folder / e.name, how);
@@ -108,6 +111,7 @@ void emit_code(const ir::Module& module, const std::filesystem::path& folder, co
 parity::Golden golden_for(const ir::Module& module, const parity::Tensors& inputs, parity::Reference* reference,
                           const Options& options) {
   if (!options.golden.empty()) return parity::load_golden(options.golden);
+  const Activity activity("run the original");
   parity::Golden golden = reference->run(with_fixed(module, inputs));
   golden.inputs = inputs;
   reference->reset();
@@ -127,6 +131,7 @@ Recorded record(const ir::Module& module, const std::filesystem::path& folder, c
   Recorded out;
   if (!compares(options) && !options.benchmark) return out;
   if (options.golden.empty() || options.benchmark) {
+    const Activity activity("load the original");
     out.reference.emplace(options.model, options.threads);
     out.inputs = example_inputs(module.main(), "", options.sizes);
   }
@@ -207,6 +212,11 @@ void finish_export(const Exported& exported, const Options& options, ir::Module&
   module.metadata["export"] = std::filesystem::absolute(options.save_export).string();
 }
 
+frontends::Imported read(const std::string& model, const frontends::ImportOptions& how) {
+  const Activity activity("read " + std::filesystem::path(model).filename().string());
+  return frontends::import_model(model, how);
+}
+
 Outcome convert(Options options) {
   check_options(options);
   const auto start = std::chrono::steady_clock::now();
@@ -214,7 +224,7 @@ Outcome convert(Options options) {
   AtomicOutput output(options.output, AtomicOutput::Kind::folder);
   const std::optional<Exported> exported = export_if_python(options, output.path());
   const frontends::ImportOptions how = exported ? exported->inputs : import_options(options.inputs);
-  frontends::Imported imported = frontends::import_model(options.model, how);
+  frontends::Imported imported = read(options.model, how);
   require_supported(imported.module, options.model);
   ir::Module& module = imported.module;
   const size_t before = count_nodes(module);

@@ -7,12 +7,16 @@
 #include <mlx/version.h>
 
 #include <chrono>
+#include <cstdlib>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "base/error.h"
 #include "ir/text.h"
 #include "ops/op.h"
+#include "parity/process.h"
+#include "parity/reference.h"
 #include "verbs.h"
 
 namespace godwit::app {
@@ -35,6 +39,58 @@ double matmul_speed() {
   return best;
 }
 
+struct Package {
+  const char *name, *use;
+};
+
+constexpr Package packages[] = {
+    {"torch", "exports .py files and transformers folders; the original of .pt2 and TorchScript files"},
+    {"onnxruntime", "the original of ONNX files"},
+    {"onnx", "the original of ONNX files that onnxruntime does not run"},
+    {"transformers", "exports transformers folders"},
+    {"mlx", "runs generated Python code and .mlxfn files"},
+};
+
+constexpr const char* versions_code = R"(
+import importlib.metadata, json, sys
+versions = {}
+for name in sys.argv[1:]:
+    for distribution in (name, name + "-cpu", name + "-gpu"):
+        try:
+            versions[name] = importlib.metadata.version(distribution)
+            break
+        except importlib.metadata.PackageNotFoundError:
+            pass
+print(json.dumps({"ok": True, "path": sys.executable, "version": sys.version.split()[0], "packages": versions}))
+)";
+
+// The Python that runs originals and exports, and what it has. Nothing is imported: torch alone would take seconds.
+nlohmann::json python_report() {
+  nlohmann::json out{{"program", parity::python_program()}};
+  try {
+    std::vector<std::string> command{parity::python_program(), "-c", versions_code};
+    for (const Package& p : packages) command.emplace_back(p.name);
+    parity::Process process(command, "the search for Python packages");
+    out.update(process.read(60));
+    out.erase("ok");
+  } catch (const UsageError& e) {
+    out["error"] = e.what();
+  }
+  return out;
+}
+
+void print_python(const nlohmann::json& python) {
+  if (python.contains("error")) {
+    fmt::print("Python       {}: not usable: {}\n  set GODWIT_PYTHON to one that is\n",
+               python["program"].get<std::string>(), python["error"].get<std::string>());
+    return;
+  }
+  fmt::print("Python       {} ({}{})\n", python["version"].get<std::string>(), python["path"].get<std::string>(),
+             std::getenv("GODWIT_PYTHON") ? ", as GODWIT_PYTHON says" : "; GODWIT_PYTHON names another");
+  for (const Package& p : packages)
+    fmt::print("  {:12} {:12} {}\n", p.name, python["packages"].value(p.name, "missing"), p.use);
+}
+
 nlohmann::json doctor_report() {
   const bool gpu = mx::is_available(mx::Device::gpu);
   return {{"version", GODWIT_VERSION},
@@ -42,6 +98,7 @@ nlohmann::json doctor_report() {
           {"threads", std::thread::hardware_concurrency()},
           {"gpu", gpu},
           {"cpu_matmul_gflops", matmul_speed()},
+          {"python", python_report()},
           {"ops", ops::all().size()}};
 }
 
@@ -83,6 +140,7 @@ Verb add_doctor(CLI::App& app) {
                 GODWIT_VERSION, mx::version(), ops::all().size(), r["threads"].get<unsigned>(),
                 r["gpu"].get<bool>() ? "yes" : "no", speed,
                 speed < 10 ? "\n  slow: MLX uses its reference BLAS; install OpenBLAS and build again" : "");
+            print_python(r["python"]);
             return 0;
           }};
 }

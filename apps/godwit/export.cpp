@@ -1,6 +1,7 @@
 #include "export.h"
 
 #include "base/error.h"
+#include "base/progress.h"
 #include "formats/detect.h"
 #include "parity/process.h"
 #include "parity/reference.h"
@@ -47,6 +48,7 @@ Exported export_model(const ExportRequest& request, const fs::path& folder) {
   nlohmann::json answer;
   try {
     parity::Process process(command_of(request, out), "export of " + request.source.string());
+    const Activity activity("export");
     answer = process.read(longest_seconds);
     for (const auto& [name, dims] : answer.at("inputs").items()) out.inputs.inputs[name].shape = shape_of(dims);
     out.what = answer.at("what").get<std::string>();

@@ -17,19 +17,48 @@ double seconds_between(Clock::time_point a, Clock::time_point b) {
   return std::chrono::duration<double>(b - a).count();
 }
 
+bool is_shown() { return !silenced && ::isatty(STDERR_FILENO); }
+
+void wipe() {
+  std::fputs("\r\x1b[K", stderr);
+  std::fflush(stderr);
+}
+
 }  // namespace
+
+Activity::Activity(std::string what) : what_(std::move(what)) {
+  if (!is_shown()) return;
+  thread_ = std::thread([this] {
+    std::unique_lock lock(mutex_);
+    for (int seconds = 0; !done_.wait_for(lock, std::chrono::seconds(1), [this] { return is_done_; });) {
+      std::fprintf(stderr, "\r\x1b[K%s  %d s", what_.c_str(), ++seconds);
+      std::fflush(stderr);
+    }
+    wipe();
+  });
+}
+
+Activity::~Activity() {
+  if (!thread_.joinable()) return;
+  {
+    const std::lock_guard lock(mutex_);
+    is_done_ = true;
+  }
+  done_.notify_one();
+  thread_.join();
+}
 
 Progress::Progress(std::string what, uint64_t total, std::string unit_name, uint64_t unit)
     : what_(std::move(what)),
       unit_name_(std::move(unit_name)),
       total_(total),
       unit_(std::max<uint64_t>(unit, 1)),
-      is_shown_(!silenced && ::isatty(STDERR_FILENO)),
+      is_shown_(is_shown()),
       start_(Clock::now()),
       last_(start_) {}
 
 Progress::~Progress() {
-  if (is_drawn_) std::fputs("\r\x1b[K", stderr);
+  if (is_drawn_) wipe();
 }
 
 void Progress::silence(bool silent) { silenced = silent; }

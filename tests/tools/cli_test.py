@@ -168,7 +168,14 @@ class Json(Case):
         self.assertEqual(answer["reference"], "golden")
 
     def test_doctor_and_ops(self):
-        self.assert_types(self.answer("doctor"), version=str, mlx=str, threads=int, gpu=bool)
+        self.assert_types(self.answer("doctor"), version=str, mlx=str, threads=int, gpu=bool, python=dict)
+        python = self.answer("doctor")["python"]
+        self.assert_types(python, program=str, path=str, version=str, packages=dict)
+        self.assertEqual(python["version"].split(".")[0], "3")
+        broken = subprocess.run([GODWIT, "doctor"], env=dict(os.environ, GODWIT_PYTHON="/nowhere/python"),
+                                capture_output=True, text=True)
+        self.assertEqual(broken.returncode, 0, broken.stderr)
+        self.assertIn("/nowhere/python: not usable", broken.stdout)
         self.assertTrue(self.answer("ops"))
 
 
