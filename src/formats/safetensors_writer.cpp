@@ -1,6 +1,8 @@
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <future>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -106,20 +108,58 @@ void gather_rows(const Tensor& t, int64_t first, int64_t count, std::byte* to) {
   }
 }
 
+using Four = float __attribute__((vector_size(16)));
+
+// 4 x 4 elements of 4 bytes, rows `stride` bytes apart, turned over; the result's rows lie `pitch` bytes apart.
+void turn_block(const std::byte* from, int64_t stride, std::byte* to, int64_t pitch) {
+  Four in[4];
+  for (int64_t i = 0; i < 4; ++i) std::memcpy(&in[i], from + i * stride, sizeof(Four));
+  const Four low01 = __builtin_shufflevector(in[0], in[1], 0, 4, 1, 5),
+             high01 = __builtin_shufflevector(in[0], in[1], 2, 6, 3, 7),
+             low23 = __builtin_shufflevector(in[2], in[3], 0, 4, 1, 5),
+             high23 = __builtin_shufflevector(in[2], in[3], 2, 6, 3, 7);
+  const Four out[4] = {
+      __builtin_shufflevector(low01, low23, 0, 1, 4, 5), __builtin_shufflevector(low01, low23, 2, 3, 6, 7),
+      __builtin_shufflevector(high01, high23, 0, 1, 4, 5), __builtin_shufflevector(high01, high23, 2, 3, 6, 7)};
+  for (int64_t i = 0; i < 4; ++i) std::memcpy(to + i * pitch, &out[i], sizeof(Four));
+}
+
+bool is_turned(const Tensor& t) { return item_size(t.dtype) == 4 && t.strides[0] == 1 && t.shape[1] % 4 == 0; }
+
+// The same as gather_rows for the usual case, float32 stored the other way round. Whole lines of both sides are used
+// while they are near.
+void gather_turned(const Tensor& t, int64_t first, int64_t count, std::byte* to) {
+  constexpr int64_t high = 64, wide = 16, item = 4;
+  const int64_t columns = t.shape[1], right = t.strides[1], whole = count / 4 * 4;
+  for (int64_t r0 = 0; r0 < whole; r0 += high)
+    for (int64_t c0 = 0; c0 < columns; c0 += wide)
+      for (int64_t r = r0; r < std::min(r0 + high, whole); r += 4)
+        for (int64_t c = c0; c < std::min(c0 + wide, columns); c += 4)
+          turn_block(t.data + (first + r + c * right) * item, right * item, to + (r * columns + c) * item,
+                     columns * item);
+  if (whole < count) gather_rows<Item<4>>(t, first + whole, count - whole, to + whole * columns * item);
+}
+
+// Of chunk_bytes each, for all matrices: fresh memory costs more than filling it.
+using Buffers = std::array<std::unique_ptr<std::byte[]>, 2>;
+
 // While one chunk is written, the next is gathered.
-void write_matrix(const Tensor& t, OutputFile& file, const std::function<void(uint64_t)>& progress) {
+void write_matrix(const Tensor& t, OutputFile& file, Buffers& buffers, const std::function<void(uint64_t)>& progress) {
   const size_t row = static_cast<size_t>(t.shape[1]) * item_size(t.dtype);
   const auto per_chunk = static_cast<int64_t>(chunk_bytes / row);
-  auto gather = [&t, row, per_chunk](int64_t first) {
+  auto gather = [&t, row, per_chunk](int64_t first, std::byte* to) {
     const int64_t count = std::min(per_chunk, t.shape[0] - first);
-    std::vector<std::byte> rows(static_cast<size_t>(count) * row);
-    with_item(item_size(t.dtype), [&](auto element) { gather_rows<decltype(element)>(t, first, count, rows.data()); });
-    return rows;
+    if (is_turned(t))
+      gather_turned(t, first, count, to);
+    else
+      with_item(item_size(t.dtype), [&](auto element) { gather_rows<decltype(element)>(t, first, count, to); });
+    return std::span<const std::byte>(to, static_cast<size_t>(count) * row);
   };
-  std::future<std::vector<std::byte>> next = std::async(gather, 0);
-  for (int64_t first = 0; first < t.shape[0]; first += per_chunk) {
-    const std::vector<std::byte> rows = next.get();
-    if (first + per_chunk < t.shape[0]) next = std::async(gather, first + per_chunk);
+  std::future<std::span<const std::byte>> next = std::async(gather, 0, buffers[0].get());
+  for (int64_t first = 0, turn = 1; first < t.shape[0]; first += per_chunk, turn = 1 - turn) {
+    const std::span<const std::byte> rows = next.get();
+    if (first + per_chunk < t.shape[0])
+      next = std::async(gather, first + per_chunk, buffers[static_cast<size_t>(turn)].get());
     file.write(rows);
     if (progress) progress(rows.size());
   }
@@ -191,6 +231,7 @@ void write_safetensors(const std::filesystem::path& path, const std::map<std::st
   for (size_t i = 0; i < 8; ++i) length[i] = static_cast<std::byte>(header.size() >> (8 * i));
   file.write(length);
   file.write(header);
+  Buffers buffers;
   for (const Entry* e : entries) {
     const Tensor& t = e->second;
     if (t.size() == 0) continue;
@@ -198,7 +239,9 @@ void write_safetensors(const std::filesystem::path& path, const std::map<std::st
       write_contiguous(t, file, progress);
     } else {
       const bool is_matrix = t.shape.size() == 2 && static_cast<size_t>(t.shape[1]) * item_size(t.dtype) <= chunk_bytes;
-      is_matrix ? write_matrix(t, file, progress) : write_strided(t, file, progress);
+      if (is_matrix && !buffers[0])
+        for (auto& b : buffers) b = std::make_unique_for_overwrite<std::byte[]>(chunk_bytes);
+      is_matrix ? write_matrix(t, file, buffers, progress) : write_strided(t, file, progress);
       MappedFile::release_if_mapped(extent(t));
     }
   }
