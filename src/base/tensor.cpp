@@ -73,7 +73,7 @@ Tensor Tensor::scalar(DType dtype, double v) {
     case DType::f32: return scalar_of(dtype, static_cast<float>(v));
     case DType::f64: return scalar_of(dtype, v);
     case DType::c64: return of<float>(dtype, {}, {static_cast<float>(v), 0.0f});
-    default: raise<InternalError>("no scalar of type {}", name(dtype));
+    default: raise<UsageError>("numbers of type {} are only stored, not computed with", name(dtype));
   }
 }
 

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "ops/infer.h"
+#include "ops/quotient.h"
 
 namespace godwit::ops {
 
@@ -38,28 +39,23 @@ Content known_content(const ir::Value* v) {
   return out;
 }
 
+std::optional<Dim> truncated_quotient(const Dim& a, const Dim& b) {
+  if (b.is(0)) return std::nullopt;
+  if (a.is_known() && b.is_known()) return b.is(-1) ? Dim(0) - a : Dim(a.value() / b.value());
+  if (b.is_known() && b.value() < 0) return truncated_quotient(Dim(0) - a, Dim(0) - b);
+  if (!is_at_least(b, 0)) return std::nullopt;
+  const Dim down = floordiv(a, b);
+  // A division without a rest rounds nowhere.
+  if (is_at_least(a, 0) || down * b == a) return down;
+  return max(down, 0) + min(ceildiv(a, b), 0);
+}
+
 namespace {
 
 // ---------------------------------------------------------------------------------------------------------------
 // Element by element
 // ---------------------------------------------------------------------------------------------------------------
 using Binary = std::optional<Dim> (*)(const Dim&, const Dim&);
-
-std::optional<Dim> truncated_quotient(const Dim& a, const Dim& b) {
-  if (b.is(0)) return std::nullopt;
-  if (a.is_known() && b.is_known()) {
-    if (b.is(-1)) return Dim(0) - a;
-    return Dim(a.value() / b.value());
-  }
-  // Rounding towards zero and rounding down agree where nothing is negative, as in the size of a window's output,
-  // (n + pads - kernel) / stride. What a run reads from a tensor may be anything.
-  auto has_read = [](const Dim& d) {
-    bool found = false;
-    d.visit_symbols([&](const std::string& symbol) { found = found || InferContext::is_read(symbol); });
-    return found;
-  };
-  return has_read(a) || has_read(b) || !is_at_least(b, 0) ? std::nullopt : std::optional(floordiv(a, b));
-}
 
 Binary binary(std::string_view op) {
   if (op == "add") return [](const Dim& a, const Dim& b) { return std::optional(a + b); };

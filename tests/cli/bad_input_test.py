@@ -241,6 +241,26 @@ class BadInput(unittest.TestCase):
         self.assertEqual(answer["ops"].get("relu"), 1)
         self.assertEqual([i["name"] for i in answer["inputs"]], ["x"])
 
+    def test_unknown_ops_in_subgraphs_are_reported_with_the_others(self):
+        inputs = [ob.value("x", [2, 3]), ob.value("f", [], 9)]
+        warp = [ob.graph_attribute("then_branch", [ob.node("Warp", ["x"], ["a"], "acme")], (), [ob.value("a", [2, 3])]),
+                ob.graph_attribute("else_branch", [ob.node("Relu", ["x"], ["b"])], (), [ob.value("b", [2, 3])])]
+        step = [ob.node("Identity", ["go"], ["on"]), ob.node("Teleport", ["s"], ["t"])]
+        state = [ob.value("i", [], 7), ob.value("go", [], 9), ob.value("s", [2, 3])]
+        body = ob.graph_attribute("body", step, state, [ob.value("on", [], 9), ob.value("t", [2, 3])])
+        # What is behind an unknown op is looked into, too: its condition, its captured values, its carried ones.
+        inner = [ob.graph_attribute("then_branch", [ob.node("Sing", ["y1"], ["c"])], (), [ob.value("c", [2, 3])]),
+                 ob.graph_attribute("else_branch", [ob.node("Add", ["y1", "x"], ["d"])], (), [ob.value("d", [2, 3])])]
+        nodes = [ob.node("If", ["f"], ["y1"], attributes=warp), ob.node("Loop", ["", "f", "x"], ["y2"], attributes=[body]),
+                 ob.node("Loop", ["", "f", "y1"], ["y3"], attributes=[body]),
+                 ob.node("If", ["f"], ["y4"], attributes=inner), ob.node("Dance", ["y2"], ["y5"]),
+                 ob.node("Sum", ["y3", "y4", "y5"], ["y"])]
+        path = self.write("inner.onnx", ob.model(nodes, inputs, [ob.value("y", [2, 3])]))
+        answer = json.loads(run("inspect", path, "--json").out)
+        self.assertNotIn("error", answer)
+        self.assertEqual(answer["unsupported"], {"acme.Warp": 1, "onnx.Teleport": 2, "onnx.Sing": 1, "onnx.Dance": 1})
+        self.convert_refused(path, "1 x acme.Warp", "2 x onnx.Teleport", "1 x onnx.Sing", "1 x onnx.Dance", "4 ops")
+
     def test_wrong_inputs(self):
         path = self.onnx([ob.node("Relu", ["x"], ["y"])], weights=[])
         self.refused(["convert", path, "-o", self.output, "--input", "z=2,3"], "z", "x")

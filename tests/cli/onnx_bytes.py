@@ -25,6 +25,13 @@ def node(op, inputs, outputs, domain="", attributes=()):
     return b"".join(parts) + (field(7, domain) if domain else b"")
 
 
+def graph_attribute(name, nodes, inputs=(), outputs=()):
+    """A subgraph: the attribute of an If, Loop or Scan."""
+    graph = b"".join(field(1, n) for n in nodes) + field(2, name)
+    graph += b"".join(field(11, i) for i in inputs) + b"".join(field(12, o) for o in outputs)
+    return field(1, name) + field(6, graph) + field(20, 5)
+
+
 def tensor(name, shape, raw=None, external=None, dtype=1):
     out = b"".join(field(1, d) for d in shape) + field(2, dtype) + field(8, name)
     if raw is not None:

@@ -1,21 +1,24 @@
 // fuzz_readers: seeded mutations of valid files through one reader.
 //
-//   fuzz_readers TARGET [--count N] [--seed S] [--only INDEX] [--save FILE]
+//   fuzz_readers TARGET [--count N] [--seed S] [--only INDEX] [--save FILE] [--all]
 //   fuzz_readers TARGET --samples FOLDER    writes the samples as libFuzzer takes them (libfuzzer.cpp)
 //   fuzz_readers --list
 //
 // A crash, a sanitizer's finding, an error that is ours, more than 5 seconds or more than the memory limit for one
-// mutation ends it with the seed and the mutation; `--only INDEX --save FILE` makes that one again.
+// mutation ends it with the seed and the mutation; `--only INDEX --save FILE` makes that one again. With --all errors
+// that are ours are listed, each message once, and only then the run fails.
 #include <sys/resource.h>
 #include <sys/time.h>
 #include <unistd.h>
 
+#include <cctype>
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <set>
 #include <stdexcept>
 
 #include "base/error.h"
@@ -34,6 +37,7 @@ struct Options {
   std::string target, save, samples;
   uint32_t count = 20'000, seed = 1;
   int64_t only = -1;
+  bool all = false;
 };
 
 struct Current {
@@ -61,14 +65,24 @@ void allow(int seconds) {
   ::setitimer(ITIMER_PROF, &timer, nullptr);  // time of the processor: a busy machine is no fault
 }
 
+std::set<std::string> faults;  // listed, with --all
+
 [[noreturn]] void fail(const std::string& why) {
   std::fprintf(stderr, "fuzz_readers: %s\n", why.c_str());
   print_current();
   std::exit(1);
 }
 
+void note_fault(const std::string& why) {
+  std::string kind = why;  // without the numbers that make each message its own
+  std::erase_if(kind, [](unsigned char c) { return std::isdigit(c) != 0; });
+  if (!faults.insert(kind).second) return;
+  std::fprintf(stderr, "fuzz_readers: %s\n", why.c_str());
+  print_current();
+}
+
 // Why the file was refused; empty when it was read.
-std::string refusal(const fuzz::Sample& sample, const std::string& bytes) {
+std::string refusal(const fuzz::Sample& sample, const std::string& bytes, bool goes_on = false) {
   allow(kSeconds);
   try {
     sample.read(bytes);
@@ -78,7 +92,9 @@ std::string refusal(const fuzz::Sample& sample, const std::string& bytes) {
   } catch (const UsageError& error) {
     return error.what();
   } catch (const std::exception& error) {
-    fail(error.what());
+    if (!goes_on) fail(error.what());
+    note_fault(error.what());
+    return error.what();
   }
 }
 
@@ -106,7 +122,7 @@ int run(const fuzz::Target& target, const Options& options) {
     const fuzz::Sample& sample = samples[i % samples.size()];
     const std::string bytes = fuzz::mutated(sample.bytes, options.seed, i);
     if (!options.save.empty()) std::ofstream(options.save, std::ios::binary) << bytes;
-    const std::string why = refusal(sample, bytes);
+    const std::string why = refusal(sample, bytes, options.all);
     refused += !why.empty();
     if (options.only >= 0) std::printf("%s\n", why.empty() ? "read" : why.c_str());
   }
@@ -115,6 +131,7 @@ int run(const fuzz::Target& target, const Options& options) {
   std::printf("%s: %u mutations of %zu samples (seed %u): %u refused, peak memory %zu MB above the start\n",
               target.name, last - first, samples.size(), options.seed, refused,
               peak > before ? (peak - before) >> 20 : 0);
+  if (!faults.empty()) return 1;
   // Damage that a reader never sees is no test of it.
   if (options.only < 0 && refused < options.count / 20) fail("hardly anything was refused");
   return 0;
@@ -138,6 +155,8 @@ int main(int argc, char** argv) {
     auto value = [&] { return i + 1 < argc ? argv[++i] : ""; };
     if (!std::strcmp(argv[i], "--list"))
       list = true;
+    else if (!std::strcmp(argv[i], "--all"))
+      options.all = true;
     else if (!std::strcmp(argv[i], "--count"))
       options.count = static_cast<uint32_t>(std::strtoul(value(), nullptr, 10));
     else if (!std::strcmp(argv[i], "--seed"))

@@ -66,13 +66,18 @@ TEST_F(Content, Arithmetic) {
   EXPECT_EQ(text(b.op("maximum", {take(1), number(1)})), "[max(1, S)]");
   EXPECT_EQ(text(b.op("minimum", {take(3), number(20)})), "[8]");
   EXPECT_EQ(text(b.op("divide", {take(1), number(2)})), "[(S)//(2)]");
-  EXPECT_EQ(text(b.op("divide", {b.op("subtract", {take(1), number(3)}), number(2)})), "[(S + 1)//(2) - 2]");
+  EXPECT_EQ(text(b.op("divide", {b.op("multiply", {take(1), number(-4)}), number(2)})), "[-2*S]");
   EXPECT_EQ(text(b.op("floor_divide", {b.op("subtract", {take(1), number(3)}), number(2)})), "[(S + 1)//(2) - 2]");
   EXPECT_EQ(text(b.op("divide", {number(-7), number(2)})), "[-3]");
   EXPECT_EQ(text(b.op("floor_divide", {number(-7), number(2)})), "[-4]");
   EXPECT_EQ(text(b.op("remainder", {take(0), number(0)})), "unknown");
   EXPECT_EQ(text(b.op("product", {shape_of_x}, {{"axes", Dims{0}}})), ir::str(Dims{ir::product(x->shape())}));
   EXPECT_EQ(text(b.op("sum", {shape_of_x}, {{"axes", Dims{0}}})), "[B + H + S + 8]");
+  // Below zero rounding towards zero is rounding up.
+  const Value* signed_quotients[] = {b.op("divide", {b.op("subtract", {take(1), number(3)}), number(2)}),
+                                     b.op("divide", {b.op("subtract", {number(3), take(1)}), number(-2)})};
+  for (const Value* quotient : signed_quotients)
+    for (int64_t s : {0, 1, 2, 3, 4, 5, 8}) EXPECT_EQ(quotient->content->at(0).eval({{"S", s}}), (s - 3) / 2) << s;
   // -((-S) // 2) is S / 2 rounded up.
   Value* up = b.op("negative", {b.op("floor_divide", {b.op("negative", {take(1)}), number(2)})});
   for (int64_t s : {0, 1, 2, 7, 8}) EXPECT_EQ(up->content->at(0).eval({{"S", s}}), (s + 1) / 2);

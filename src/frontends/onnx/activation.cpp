@@ -75,8 +75,7 @@ Row softmax_like(std::string onnx, std::string op) {
 Values hardmax(Call& c) {  // one at the first maximum
   return over_axis(c, [&](Value* x, int64_t axis) {
     Value* at = c.op("argmax", {x}, {{"axis", ir::Dim(axis)}, {"keepdims", true}});
-    Value* places = c.op(
-        "arange", {}, {{"start", ir::Dim(0)}, {"count", x->shape()[static_cast<size_t>(axis)]}, {"dtype", DType::i64}});
+    Value* places = c.op("arange", {}, {{"start", ir::Dim(0)}, {"count", c.size(x, axis)}, {"dtype", DType::i64}});
     return c.cast(c.op("equal", {along(c, places, axis, x->rank()), at}), x->dtype());
   });
 }

@@ -9,12 +9,12 @@ namespace godwit::frontends::onnx {
 
 Value* split_heads(Call& c, Value* x, int64_t heads) {
   if (heads <= 0) c.fail("the number of heads is {}", heads);
-  const ir::Shape s = x->shape();
+  const ir::Shape s = c.shape(x, 3);
   return transpose(c, c.b.reshape(x, {s[0], s[1], heads, floordiv(s[2], heads)}), {0, 2, 1, 3});
 }
 
 Value* join_heads(Call& c, Value* x) {
-  const ir::Shape s = x->shape();
+  const ir::Shape s = c.shape(x, 4);
   return c.b.reshape(transpose(c, x, {0, 2, 1, 3}), {s[0], s[2], s[1] * s[3]});
 }
 
@@ -30,11 +30,11 @@ Value* both(Call& c, Value* a, Value* b) { return a && b ? c.op("logical_and", {
 Value* visible(Call& c, const AttentionSpec& a) {
   const bool by_place = a.causal || a.left >= 0 || a.right >= 0;
   Value* keep = nullptr;
-  const ir::Dim queries = a.q->shape()[2], keys = a.k->shape()[2];
+  const ir::Dim queries = c.shape(a.q, 3)[2], keys = c.shape(a.k, 3)[2];
   if (by_place) {
     Value *query = expand(c, positions(c, queries), {1}), *key = expand(c, positions(c, keys), {0});
     if (a.offset) {
-      Value* offset = a.offset->rank() == 0 ? a.offset : c.b.reshape(a.offset, {a.offset->shape()[0], 1, 1, 1});
+      Value* offset = a.offset->rank() == 0 ? a.offset : c.b.reshape(a.offset, {c.shape(a.offset, 1)[0], 1, 1, 1});
       query = add(c, query, offset);
     }
     Value* ahead = subtract(c, key, query);
@@ -46,7 +46,7 @@ Value* visible(Call& c, const AttentionSpec& a) {
     if (a.right >= 0) bound("less_equal", a.right);
   }
   if (a.lengths) {
-    Value* length = c.b.reshape(a.lengths, {a.lengths->shape()[0], 1, 1, 1});
+    Value* length = c.b.reshape(a.lengths, {c.shape(a.lengths, 1)[0], 1, 1, 1});
     keep = both(c, keep, c.op("less", {positions(c, keys), length}));
   }
   return keep;
@@ -58,7 +58,7 @@ Value* infinity_below(Call& c, DType type) { return c.b.scalar(type, -std::numer
 Value* joined(Call& c, const AttentionSpec& a, Value* keep) {
   Value* mask = a.mask;
   if (!mask) return keep;
-  const ir::Dim keys = a.k->shape()[2], own = mask->shape().back();
+  const ir::Dim keys = c.shape(a.k, 3)[2], own = c.shape(mask, 1).back();
   if (!(own == keys) && !own.is(1)) {
     ir::Dims low(static_cast<size_t>(mask->rank()), ir::Dim(0)), high = low;
     high.back() = keys - own;
@@ -71,15 +71,15 @@ Value* joined(Call& c, const AttentionSpec& a, Value* keep) {
 }
 
 Value* repeat_heads(Call& c, Value* x, const ir::Dim& heads) {
-  if (x->shape()[1] == heads) return x;
-  return c.op("repeat", {x}, {{"count", floordiv(heads, x->shape()[1])}, {"axis", ir::Dim(1)}});
+  if (c.shape(x, 2)[1] == heads) return x;
+  return c.op("repeat", {x}, {{"count", floordiv(heads, c.shape(x, 2)[1])}, {"axis", ir::Dim(1)}});
 }
 
 // Spelled out, where something between the products is asked for.
 AttentionResult spelled_out(Call& c, const AttentionSpec& a, Value* mask) {
   const DType type = a.q->dtype();
   const double root = std::sqrt(a.scale);
-  Value* k = repeat_heads(c, a.k, a.q->shape()[1]);
+  Value* k = repeat_heads(c, a.k, c.shape(a.q, 2)[1]);
   Value* scores = c.op("matmul", {multiply(c, a.q, root), transpose(c, multiply(c, k, root), {0, 1, 3, 2})});
   AttentionResult out{};
   if (a.scores_mode == 0) out.scores = scores;
@@ -98,7 +98,7 @@ AttentionResult spelled_out(Call& c, const AttentionSpec& a, Value* mask) {
   if (seen) shares = c.op("where", {seen, shares, c.scalar(0, shares)});
   shares = c.cast(shares, type);
   if (a.scores_mode == 3) out.scores = shares;
-  out.y = c.op("matmul", {shares, repeat_heads(c, a.v, a.q->shape()[1])});
+  out.y = c.op("matmul", {shares, repeat_heads(c, a.v, c.shape(a.q, 2)[1])});
   return out;
 }
 
@@ -106,7 +106,7 @@ AttentionResult spelled_out(Call& c, const AttentionSpec& a, Value* mask) {
 
 AttentionResult attention(Call& c, AttentionSpec a) {
   if (a.q->rank() != 4 || a.k->rank() != 4 || a.v->rank() != 4) c.fail("query, key and value must be (B, H, S, D)");
-  if (a.scale == 0) a.scale = 1.0 / std::sqrt(static_cast<double>(a.q->shape()[3].value()));
+  if (a.scale == 0) a.scale = 1.0 / std::sqrt(static_cast<double>(c.known(c.shape(a.q, 4)[3])));
   const bool plain = a.scores_mode < 0 && a.softcap == 0 && (!a.precision || *a.precision == DType::f32);
   const bool top_left = a.causal && !a.offset && a.left < 0 && a.right < 0 && !a.lengths && !a.mask;
   if (plain && top_left) return {c.op("attention", {a.q, a.k, a.v}, {{"scale", a.scale}, {"causal", true}})};
@@ -127,14 +127,14 @@ Values attention_row(Call& c) {
   }
   a.mask = c.maybe(3);
   if (c.has(4)) {
-    const ir::Dim past = c.in(4)->shape().at(2);
+    const ir::Dim past = c.shape(c.in(4), 3)[2];
     a.k = c.op("concat", {c.in(4), a.k}, {{"axis", ir::Dim(2)}});
     a.v = c.op("concat", {c.in(5), a.v}, {{"axis", ir::Dim(2)}});
     a.offset = c.b.dim(past);
   }
   if (c.has(6)) {
     a.lengths = c.cast(c.in(6), DType::i64);
-    if (!c.has(4)) a.offset = subtract(c, a.lengths, c.b.dim(a.q->shape()[2]));
+    if (!c.has(4)) a.offset = subtract(c, a.lengths, c.b.dim(c.shape(a.q, 3)[2]));
   }
   a.scale = c.real("scale", 0);
   a.softcap = c.real("softcap", 0);
@@ -156,7 +156,7 @@ Values rotary_row(Call& c) {
   }
   cosine = expand(c, cosine, {1}), sine = expand(c, sine, {1});  // (B, 1, S, D / 2)
   const int64_t part = c.integer("rotary_embedding_dim", 0);
-  const ir::Dim size = x->shape()[3];
+  const ir::Dim size = c.shape(x, 4)[3];
   const ir::Attrs attrs{{"interleaved", c.flag("interleaved")}};
   Value* y = nullptr;
   if (part > 0 && !size.is(part)) {

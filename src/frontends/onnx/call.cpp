@@ -107,6 +107,17 @@ double Call::constant(size_t input) const {
   return t->number(0);
 }
 
+int64_t Call::known(const ir::Dim& size) const {
+  if (!size.is_known())
+    fail("size {} must be known at conversion; give the inputs' shapes (--input NAME=SHAPE)", size.str());
+  return size.value();
+}
+
+const ir::Shape& Call::shape(const Value* value, size_t least_rank) const {
+  if (value->shape().size() < least_rank) fail("{} has fewer than {} axes", ir::str(value->type), least_rank);
+  return value->shape();
+}
+
 int64_t Call::axis(int64_t axis, int64_t rank) const {
   if (axis < -rank || axis >= std::max<int64_t>(rank, 1)) fail("axis {} is out of range for rank {}", axis, rank);
   return axis < 0 ? axis + rank : axis;

@@ -52,6 +52,14 @@ class Call {
   // A real (or integer or boolean) 0-d input that must be known now.
   double constant(size_t input) const;
 
+  // A size of an input that must be known now.
+  int64_t known(const ir::Dim& size) const;
+  // The shape of a value with at least so many axes; fewer fail.
+  const ir::Shape& shape(const Value* value, size_t least_rank) const;
+  const ir::Dim& size(const Value* value, int64_t axis) const {
+    return shape(value, static_cast<size_t>(axis) + 1)[static_cast<size_t>(axis)];
+  }
+
   int64_t axis(int64_t axis, int64_t rank) const;  // counted from the front; out of range fails
 
   // Shorthands

@@ -1,5 +1,7 @@
 #include "frontends/onnx/common.h"
 
+#include "ops/op.h"
+
 namespace godwit::frontends::onnx {
 
 Value* binary(const Call& c, std::string_view op, Value* x, Value* y) {
@@ -59,7 +61,9 @@ Value* along(const Call& c, Value* vector, int64_t axis, int64_t rank) {
 
 Row rename(std::string onnx, std::string op) {
   return {std::move(onnx), [op = std::move(op)](Call& c) -> Values {
-            for (size_t i = 0; i < c.count(); ++i) c.in(i);
+            size_t needed = 0;
+            for (const ops::Param& p : ops::get(op).params) needed += p.kind == ops::Param::Kind::operand;
+            for (size_t i = 0; i < std::max(needed, c.count()); ++i) c.in(i);
             return {c.op(op, c.inputs)};
           }};
 }

@@ -56,6 +56,7 @@ Values if_row(Call& c) {
   }
   const Values &a = regions[0]->outputs, &b = regions[1]->outputs;
   if (a.size() != b.size()) c.fail("the branches have {} and {} outputs", a.size(), b.size());
+  if (is_any_blocked(a) || is_any_blocked(b)) throw Importer::Blocked{std::move(regions)};
   std::vector<ir::Type> types;
   for (size_t i = 0; i < a.size(); ++i) {
     auto type = common_type(a[i]->type, b[i]->type);
@@ -115,7 +116,13 @@ Values write_loop(Call& c, Value* trips, Value* condition, const Values& carried
     Importer::Region scope(c.importer);
     Values arguments{region->add_input("i", {DType::i64, ir::Shape{}})};
     for (size_t i = 0; i < carried.size(); ++i) arguments.push_back(region->add_input(carried[i]->name, types[i]));
-    region->outputs = body(arguments);
+    try {
+      region->outputs = body(arguments);
+      if (is_any_blocked(region->outputs)) throw Importer::Blocked{};
+    } catch (Importer::Blocked& kept) {  // regions of the body may read values of this one
+      kept.regions.push_back(std::move(region));
+      throw;
+    }
     const Values after(region->outputs.begin() + 1, region->outputs.begin() + 1 + static_cast<int64_t>(carried.size()));
     if (!widen(types, after, unknown)) break;
     c.importer.keep(std::move(region));
@@ -166,7 +173,7 @@ Values loop_row(Call& c) {
     inner.insert(inner.begin() + 1, c.b.scalar(DType::boolean, 1));
     for (size_t i = 0; i < inner.size(); ++i) c.importer.note_type(inner[i], body.inputs[i].type);
     Values out = c.importer.inline_graph(body, c.scope, inner);
-    if (out[0]->rank() != 0) out[0] = c.b.reshape(out[0], {});
+    if (!is_blocked(out[0]) && out[0]->rank() != 0) out[0] = c.b.reshape(out[0], {});
     return out;
   });
 }

@@ -6,7 +6,7 @@ namespace godwit::frontends::onnx {
 namespace {
 
 Value* convolve(Call& c, Value* x, Value* weight, Value* bias) {
-  const Windows w = windows_of(c, x, ir::Dims(weight->shape().begin() + 2, weight->shape().end()));
+  const Windows w = windows_of(c, x, ir::Dims(c.shape(weight, 2).begin() + 2, weight->shape().end()));
   return c.op("conv", {x, weight, bias},
               {{"stride", w.stride},
                {"low", w.low},
@@ -59,7 +59,7 @@ Values conv_transpose(Call& c) {
 
 Values deform_conv(Call& c) {
   Value *x = c.in(0), *weight = c.in(1), *bias = c.maybe(3), *mask = c.maybe(4);
-  const Windows w = windows_of(c, x, ir::Dims(weight->shape().begin() + 2, weight->shape().end()));
+  const Windows w = windows_of(c, x, ir::Dims(c.shape(weight, 2).begin() + 2, weight->shape().end()));
   return {c.op("deform_conv", {x, c.in(2), weight, mask, bias},
                {{"stride", w.stride},
                 {"low", w.low},
@@ -71,7 +71,7 @@ Values deform_conv(Call& c) {
 
 // Exact in integers: windows as columns, then an integer matrix product.
 Value* integer_conv(Call& c, Value* x, Value* weight) {
-  const Windows w = windows_of(c, x, ir::Dims(weight->shape().begin() + 2, weight->shape().end()));
+  const Windows w = windows_of(c, x, ir::Dims(c.shape(weight, 2).begin() + 2, weight->shape().end()));
   const auto n = static_cast<int64_t>(w.kernel.size());
   ir::Dims low{0, 0}, high{0, 0};
   low.insert(low.end(), w.low.begin(), w.low.end()), high.insert(high.end(), w.high.begin(), w.high.end());
@@ -90,13 +90,13 @@ Value* integer_conv(Call& c, Value* x, Value* weight) {
   const int64_t groups = c.integer("group", 1);
   const ir::Shape s = padded->shape();
   const ir::Dims out(s.begin() + 2, s.begin() + 2 + n);
-  const ir::Dim taps = ir::product(w.kernel), depth = weight->shape()[1],
-                filters = floordiv(weight->shape()[0], groups);
+  const ir::Dim taps = ir::product(w.kernel), depth = c.shape(weight, 2)[1],
+                filters = floordiv(c.shape(weight, 1)[0], groups);
   Value* columns = c.b.reshape(padded, {s[0], groups, depth, ir::product(out), taps});
   columns = c.b.reshape(transpose(c, columns, {0, 1, 3, 2, 4}), {s[0], groups, ir::product(out), depth * taps});
   Value* filter = transpose(c, c.b.reshape(weight, {groups, filters, depth * taps}), {0, 2, 1});
   Value* y = transpose(c, c.op("matmul", {columns, filter}), {0, 1, 3, 2});
-  ir::Dims shape{s[0], weight->shape()[0]};
+  ir::Dims shape{s[0], c.shape(weight, 1)[0]};
   shape.insert(shape.end(), out.begin(), out.end());
   return c.b.reshape(y, shape);
 }

@@ -63,8 +63,8 @@ Values eye_like(Call& c) {
   Value* x = c.in(0);
   if (x->rank() != 2) c.fail("the input must have two axes");
   return {c.op("eye", {},
-               {{"rows", x->shape()[0]},
-                {"columns", x->shape()[1]},
+               {{"rows", c.shape(x, 1)[0]},
+                {"columns", c.shape(x, 2)[1]},
                 {"offset", ir::Dim(c.integer("k", 0))},
                 {"dtype", c.dtype_attribute("dtype", x->dtype())}})};
 }
@@ -88,8 +88,9 @@ Values multinomial(Call& c) {  // the largest of log-probabilities plus Gumbel n
   Value* logits = c.in(0);
   if (logits->rank() != 2) c.fail("the input must have two axes");
   const ir::Dim samples = c.integer("sample_size", 1);
-  Value* noise = c.op("random_uniform", {},
-                      {{"shape", ir::Dims{logits->shape()[0], samples, logits->shape()[1]}}, {"dtype", DType::f32}});
+  Value* noise =
+      c.op("random_uniform", {},
+           {{"shape", ir::Dims{c.shape(logits, 1)[0], samples, c.shape(logits, 2)[1]}}, {"dtype", DType::f32}});
   auto minus_log = [&](Value* x) { return c.op("negative", {c.op("log", {x})}); };
   Value* gumbel = c.op("negative", {c.op("log", {minus_log(noise)})});
   Value* drawn = c.op("argmax", {add(c, expand(c, c.cast(logits, DType::f32), {1}), gumbel)}, {{"axis", ir::Dim(2)}});

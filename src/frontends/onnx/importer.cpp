@@ -33,6 +33,8 @@ std::string place_of(const file::Node& node, const Scope& scope) {
 
 }  // namespace
 
+bool is_any_blocked(const Values& values) { return std::ranges::any_of(values, is_blocked); }
+
 Value* Scope::find(const std::string& name) const {
   for (const Scope* s = this; s; s = s->outer)
     if (auto found = s->values.find(name); found != s->values.end()) return found->second;
@@ -174,6 +176,7 @@ void Importer::add_nodes(const std::vector<file::Node>& nodes, Scope& scope) {
 void Importer::add_node(const file::Node& node, Scope& scope) {
   require<FileError>(++nodes_ <= max_nodes, "[onnx] more than {} nodes after inlining functions", max_nodes);
   ++result_.source_nodes;
+  require<FileError>(!node.outputs.empty(), "[onnx] node {} ({}) has no outputs", place_of(node, scope), node.op);
   Values inputs;
   for (const std::string& name : node.inputs) {
     Value* v = name.empty() ? nullptr : scope.find(name);
@@ -231,26 +234,43 @@ Values Importer::translate(const file::Node& node, const Values& inputs, Scope& 
   builder_.set_place(place_of(node, scope));
   const std::string domain = node.domain.empty() ? "onnx" : node.domain;
   const size_t count = std::max<size_t>(node.outputs.size(), 1);
+  const auto opset = scope.opsets->find(node.domain);
+  Call call(*this, node, scope, opset == scope.opsets->end() ? 1 : opset->second, inputs);
+  // Nothing is known of the outputs.
+  auto give_up = [&](const std::string& op, Blocked kept) {
+    builder_.set_place(place_of(node, scope));
+    return builder_.region_op(op, inputs, {}, std::move(kept.regions), std::vector<ir::Type>(count));
+  };
   auto refuse = [&](const std::string& name) {
-    return builder_.unsupported(name, inputs, std::vector<ir::Type>(count));
+    return give_up(std::string(ops::unsupported_prefix) + name, subgraphs_of(call));
   };
   const Translator* translator = find_translator(node.domain, node.op);
   if (std::any_of(inputs.begin(), inputs.end(), is_text)) return refuse(domain + "." + node.op + " (strings)");
   if (!translator) return refuse(domain + "." + node.op);
-  const bool is_blocked = std::any_of(inputs.begin(), inputs.end(),
-                                      [](const Value* v) { return v && !v->type.shape && !v->type.sequence; });
-  if (is_blocked) return builder_.region_op(kBlockedOp, inputs, {}, {}, std::vector<ir::Type>(count));
-  const auto opset = scope.opsets->find(node.domain);
-  Call call(*this, node, scope, opset == scope.opsets->end() ? 1 : opset->second, inputs);
+  if (is_any_blocked(inputs)) return give_up(std::string(kBlockedOp), subgraphs_of(call));
   try {
     return (*translator)(call);
-  } catch (const InternalError& e) {
-    call.fail("{}", e.what());
-  } catch (const Error&) {
-    throw;
-  } catch (const std::exception& e) {
-    call.fail("{}", e.what());
+  } catch (Blocked& kept) {
+    return give_up(std::string(kBlockedOp), std::move(kept));
   }
+}
+
+// What the subgraphs of a node hold is reported, too, though nothing is known of what they are given.
+Importer::Blocked Importer::subgraphs_of(const Call& call) {
+  Blocked out;
+  for (const file::Attribute& given : call.node.attributes) {
+    const file::Attribute* a = call.attribute(given.name);
+    if (!a || !a->graph) continue;
+    auto region = std::make_unique<ir::Graph>();
+    region->name = given.name;
+    ops::Builder::Into into(builder_, *region);
+    const Region bound(*this);
+    Values arguments;
+    for (const file::ValueInfo& info : a->graph->inputs) arguments.push_back(region->add_input(info.name, {}));
+    region->outputs = inline_graph(*a->graph, call.scope, arguments);
+    out.regions.push_back(std::move(region));
+  }
+  return out;
 }
 
 }  // namespace godwit::frontends::onnx

@@ -17,6 +17,7 @@
 namespace godwit::frontends::onnx {
 
 namespace file = godwit::onnx;
+class Call;
 using ir::Value;
 using Values = std::vector<Value*>;
 using AttributeMap = std::map<std::string, const file::Attribute*, std::less<>>;
@@ -80,6 +81,12 @@ class Importer {
 
   void warn(std::string text);
 
+  // Thrown by translators of nodes with subgraphs whose results hang on something unsupported: there is nothing to
+  // translate, and the regions are kept for the report.
+  struct Blocked {
+    std::vector<std::unique_ptr<ir::Graph>> regions;
+  };
+
  private:
   friend class Call;
 
@@ -89,6 +96,7 @@ class Importer {
   void add_node(const file::Node& node, Scope& scope);
   Values call_function(const file::Function& function, const file::Node& node, const Values& inputs, Scope& scope);
   Values translate(const file::Node& node, const Values& inputs, Scope& scope);
+  Blocked subgraphs_of(const Call& call);
   const file::Function* function_of(const file::Node& node) const;
   std::optional<Tensor> fold(const Value* value, int depth);
   const std::optional<Tensor>& fold_memo(const Value* value, int depth);
@@ -104,6 +112,10 @@ class Importer {
   std::set<std::string> warned_;
   int64_t nodes_ = 0;
 };
+
+// What comes out of something unsupported: nothing is known of it.
+inline bool is_blocked(const Value* v) { return v && !v->type.shape && !v->type.sequence; }
+bool is_any_blocked(const Values& values);
 
 // A model that is already in memory.
 Imported import_model(const file::Model& model, const ImportOptions& options = {});

@@ -75,7 +75,7 @@ Values tensor_scatter(Call& c) {
   Value *cache = c.in(0), *update = c.in(1);
   const int64_t rank = cache->rank(), axis = c.axis(c.integer("axis", -2), rank);
   if (axis == 0) c.fail("axis 0 is the batch");
-  const ir::Dim steps = update->shape()[static_cast<size_t>(axis)], size = cache->shape()[static_cast<size_t>(axis)];
+  const ir::Dim steps = c.size(update, axis), size = c.size(cache, axis);
   Value* at =
       along(c, c.op("arange", {}, {{"start", ir::Dim(0)}, {"count", steps}, {"dtype", DType::i64}}), axis, rank);
   if (c.has(2)) at = add(c, at, along(c, c.cast(c.in(2), DType::i64), 0, rank));
@@ -86,7 +86,7 @@ Values tensor_scatter(Call& c) {
 
 Values max_unpool(Call& c) {
   Value *x = c.in(0), *at = c.in(1);
-  const auto spatial = static_cast<size_t>(x->rank() - 2);
+  const size_t spatial = c.shape(x, 2).size() - 2;
   std::vector<int64_t> kernel = c.integers("kernel_shape"), ones(spatial, 1);
   std::vector<int64_t> stride = c.integers("strides", ones),
                        pads = c.integers("pads", std::vector<int64_t>(2 * spatial, 0));
@@ -96,10 +96,11 @@ Values max_unpool(Call& c) {
   for (size_t i = 0; i < spatial; ++i)
     small[2 + i] = (small[2 + i] - 1) * ir::Dim(stride[i]) + ir::Dim(kernel[i] - pads[i] - pads[spatial + i]);
   const ir::Dims shape = c.has(2) ? c.dims(2) : small;
+  if (shape.size() != small.size()) c.fail("the output shape has {} axes", shape.size());
   const ir::Dim planes = small[0] * small[1];
   // The indices are flat over the tensor of the size that the pooling's attributes give, channels and batch included.
   const ir::Dim plane = ir::product({small.begin() + 2, small.end()});
-  ir::Dim count = ir::product({x->shape().begin() + 2, x->shape().end()});
+  ir::Dim count = ir::product({c.shape(x, 2).begin() + 2, x->shape().end()});
   Value* flat = c.op("remainder", {c.b.reshape(at, {planes, count}), c.b.dim(plane)});
   if (!(shape == small)) {  // places in the small plane to places in the asked one
     Value *rest = flat, *moved = nullptr;

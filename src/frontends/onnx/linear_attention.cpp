@@ -10,8 +10,8 @@ namespace {
 
 Values causal_conv(Call& c) {
   Value *x = c.in(0), *weight = c.in(1);  // (B, C, L), (C, 1, k)
-  const ir::Dim before = weight->shape().at(2) - 1, channels = x->shape().at(1);
-  Value* past = c.has(3) ? c.in(3) : full(c, x->dtype(), 0, {x->shape()[0], channels, before});
+  const ir::Dim before = c.shape(weight, 3)[2] - 1, channels = c.shape(x, 2)[1];
+  Value* past = c.has(3) ? c.in(3) : full(c, x->dtype(), 0, {c.shape(x, 1)[0], channels, before});
   Value* padded = c.op("concat", {past, x}, {{"axis", ir::Dim(2)}});
   const ir::Dims one{1}, none{0};
   Value* y = c.op("conv", {padded, weight, c.maybe(2)},
@@ -21,13 +21,13 @@ Values causal_conv(Call& c) {
     y = c.op("silu", {y});
   else if (activation != "none")
     c.fail("unknown activation '{}'", activation);
-  const ir::Dim length = padded->shape()[2];
+  const ir::Dim length = c.shape(padded, 3)[2];
   return {y, slice(c, padded, 2, length - before, length)};
 }
 
 // (B, T, H * D) -> (T, B, H, D) in float32
 Value* steps(Call& c, Value* x, const ir::Dim& heads) {
-  const ir::Shape s = x->shape();
+  const ir::Shape s = c.shape(x, 3);
   return transpose(c, c.b.reshape(c.cast(x, DType::f32), {s[0], s[1], heads, floordiv(s[2], heads)}), {1, 0, 2, 3});
 }
 
@@ -41,10 +41,10 @@ Values linear_attention(Call& c) {
   Value *q = steps(c, c.in(0), heads), *k = steps(c, c.in(1), kv_heads), *v = steps(c, c.in(2), kv_heads);
   Value* decay = gated ? steps(c, c.in(4), kv_heads) : nullptr;  // (T, B, H, 1 or D)
   Value* beta = nullptr;
-  if (delta) beta = steps(c, c.in(5), c.in(5)->shape().at(2));  // (T, B, H or 1, 1)
-  const ir::Dim batch = q->shape()[1], count = q->shape()[0], key = k->shape()[3], size = v->shape()[3];
+  if (delta) beta = steps(c, c.in(5), c.shape(c.in(5), 3)[2]);  // (T, B, H or 1, 1)
+  const ir::Dim batch = c.shape(q, 2)[1], count = c.shape(q, 1)[0], key = c.shape(k, 4)[3], size = c.shape(v, 4)[3];
   double scale = c.real("scale", 0);
-  if (scale == 0) scale = 1.0 / std::sqrt(static_cast<double>(q->shape()[3].value()));
+  if (scale == 0) scale = 1.0 / std::sqrt(static_cast<double>(c.known(c.shape(q, 4)[3])));
   const DType state_type = c.has(3) ? c.dtype(3) : c.dtype(0);
   Value* state = c.has(3) ? c.cast(c.in(3), DType::f32) : full(c, DType::f32, 0, {batch, kv_heads, key, size});
   // One step: S (B, H, D, M), o = scale q^T S.

@@ -22,7 +22,7 @@ Values quick_gelu(Call& c) {
 
 Values bias_split_gelu(Call& c) {
   Value* x = add(c, c.in(0), c.in(1));
-  const ir::Dim half = floordiv(x->shape().back(), 2);
+  const ir::Dim half = floordiv(c.shape(x, 1).back(), 2);
   const Values parts = split(c, x, {half, half}, x->rank() - 1);
   return {multiply(c, parts[0], c.op("gelu", {parts[1]}, {{"approximate", std::string("none")}}))};
 }
@@ -103,13 +103,13 @@ Values embed_layer_norm(Call& c) {
   if (c.has(8))
     sum = add(c, sum, rows(c.in(3), c.in(8)));
   else
-    sum = add(c, sum, slice(c, c.in(3), 0, 0, ids->shape().at(1)));
+    sum = add(c, sum, slice(c, c.in(3), 0, 0, c.shape(ids, 2)[1]));
   if (c.has(1) && c.has(4)) sum = add(c, sum, rows(c.in(4), c.in(1)));
   Value* y =
       c.op("layer_norm", {sum, c.in(5), c.in(6)}, {{"axes_count", ir::Dim(1)}, {"eps", c.real("epsilon", 1e-12)}});
   Value* lengths = nullptr;  // the number of tokens before the padding
   if (c.wants(1))
-    lengths = c.has(7) ? reduce(c, "sum", c.in(7), {1}, false) : full(c, DType::i32, 0, {ids->shape()[0]});
+    lengths = c.has(7) ? reduce(c, "sum", c.in(7), {1}, false) : full(c, DType::i32, 0, {c.shape(ids, 1)[0]});
   return {y, lengths, sum};
 }
 
@@ -171,13 +171,13 @@ Values gather_block_quantized(Call& c) {
   Value* zero = c.b.scalar(type, packed ? static_cast<double>(1 << (bits - 1)) : 0.0);
   auto spread = [&](Value* v) {  // one per block to one per element
     Value* wide = c.op("repeat", {v}, {{"count", ir::Dim(block)}, {"axis", ir::Dim(v->rank() - 1)}});
-    return slice(c, wide, wide->rank() - 1, 0, values->shape().back());
+    return slice(c, wide, wide->rank() - 1, 0, c.shape(values, 1).back());
   };
   if (c.has(3)) {
     Value* points = rows(c.in(3));
     if (packed) {
       points = unpacked(c, points, bits);
-      points = slice(c, points, points->rank() - 1, 0, scales->shape().back());
+      points = slice(c, points, points->rank() - 1, 0, c.shape(scales, 1).back());
     }
     zero = spread(c.cast(points, type));
   } else if (!packed && is_unsigned) {

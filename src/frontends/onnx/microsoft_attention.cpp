@@ -11,7 +11,7 @@ namespace {
 Value* rotated(Call& c, Value* x, Value* at, Value* cosine, Value* sine, bool interleaved, int64_t part) {
   auto rows = [&](Value* table) { return expand(c, c.op("take", {table, at}), {1}); };
   const ir::Attrs attrs{{"interleaved", interleaved}};
-  const ir::Dim size = x->shape()[3], width = cosine->shape().at(1) * ir::Dim(2);
+  const ir::Dim size = c.shape(x, 4)[3], width = c.shape(cosine, 2)[1] * ir::Dim(2);
   const ir::Dim turned = part > 0 ? ir::Dim(part) : width;
   if (turned == size) return c.op("rope", {x, rows(cosine), rows(sine)}, attrs);
   const Values parts = split(c, x, {turned, size - turned}, 3);
@@ -33,10 +33,10 @@ Values rotary(Call& c) {  // input, position_ids, cos_cache, sin_cache
   if (flat) {
     int64_t heads = c.integer("num_heads", 0);
     // Without num_heads the tables say how wide a head is.
-    if (heads == 0) heads = floordiv(x->shape()[2], cosine->shape().at(1) * ir::Dim(2)).value();
+    if (heads == 0) heads = c.known(floordiv(c.shape(x, 3)[2], c.shape(cosine, 2)[1] * ir::Dim(2)));
     x = split_heads(c, x, heads);
   }
-  Value* at = position_rows(c, c.in(1), x->shape()[0], x->shape()[2]);
+  Value* at = position_rows(c, c.in(1), c.shape(x, 1)[0], c.shape(x, 3)[2]);
   Value* y = rotated(c, x, at, cosine, c.in(3), c.flag("interleaved"), part);
   const double scale = c.real("scale", 1.0);
   if (scale != 1.0) y = multiply(c, y, scale);
@@ -50,7 +50,7 @@ Value* padding_mask(Call& c, Value* given, const ir::Dim& keys) {
     return expand(c, keep, {1, 2});
   }
   if (given->rank() != 1) c.fail("a mask of rank {} is not supported", given->rank());
-  Value* lengths = c.b.reshape(c.cast(given, DType::i64), {given->shape()[0], 1, 1, 1});
+  Value* lengths = c.b.reshape(c.cast(given, DType::i64), {c.shape(given, 1)[0], 1, 1, 1});
   return c.op("less", {positions(c, keys), lengths});
 }
 
@@ -79,8 +79,8 @@ Values multi_head(Call& c) {
   }
   if (!k || !v) c.fail("key and value are missing");
   if (c.has(3)) {
-    const ir::Dim width = q->shape()[2];
-    const ir::Dim last = c.in(3)->shape()[0] - width - width;
+    const ir::Dim width = c.shape(q, 3)[2];
+    const ir::Dim last = c.shape(c.in(3), 1)[0] - width - width;
     const Values bias = split(c, c.in(3), {width, width, last}, 0);
     q = add(c, q, bias[0]);
     if (k->rank() == 3) k = add(c, k, bias[1]), v = add(c, v, bias[2]);
@@ -88,11 +88,11 @@ Values multi_head(Call& c) {
   AttentionSpec a{split_heads(c, q, heads), k->rank() == 4 ? k : split_heads(c, k, heads),
                   v->rank() == 4 ? v : split_heads(c, v, heads)};
   if (c.has(6)) {
-    a.offset = c.b.dim(c.in(6)->shape().at(2));
+    a.offset = c.b.dim(c.shape(c.in(6), 3)[2]);
     a.k = c.op("concat", {c.in(6), a.k}, {{"axis", ir::Dim(2)}});
     a.v = c.op("concat", {c.in(7), a.v}, {{"axis", ir::Dim(2)}});
   }
-  Value* keep = c.has(4) ? padding_mask(c, c.in(4), a.k->shape()[2]) : nullptr;
+  Value* keep = c.has(4) ? padding_mask(c, c.in(4), c.shape(a.k, 3)[2]) : nullptr;
   a.mask = joined_mask(c, keep, c.maybe(5), q->dtype());
   a.scale = c.real("scale", 0);
   a.causal = c.flag("unidirectional");
@@ -106,7 +106,7 @@ Values attention_row(Call& c) {
   Value* x = c.op("matmul", {c.in(0), c.in(1)});
   if (c.has(2)) x = add(c, x, c.in(2));
   std::vector<int64_t> sizes = c.integers("qkv_hidden_sizes");
-  const ir::Dim third = floordiv(x->shape()[2], 3);
+  const ir::Dim third = floordiv(c.shape(x, 3)[2], 3);
   const Values parts = split(c, x, sizes.size() == 3 ? to_dims(sizes) : ir::Dims{third, third, third}, 2);
   AttentionSpec a{split_heads(c, parts[0], heads), split_heads(c, parts[1], heads), split_heads(c, parts[2], heads)};
   if (c.flag("do_rotary")) c.fail("do_rotary is not supported");
@@ -114,12 +114,12 @@ Values attention_row(Call& c) {
   if (c.has(4)) {
     const Values past = split(c, c.in(4), {1, 1}, 0);
     auto entry = [&](Value* p) { return c.op("squeeze", {p}, {{"axes", ir::Dims{0}}}); };
-    a.offset = c.b.dim(c.in(4)->shape().at(3));
+    a.offset = c.b.dim(c.shape(c.in(4), 4)[3]);
     a.k = c.op("concat", {entry(past[0]), a.k}, {{"axis", ir::Dim(2)}});
     a.v = c.op("concat", {entry(past[1]), a.v}, {{"axis", ir::Dim(2)}});
   }
   if (c.wants(1)) present = c.op("concat", {expand(c, a.k, {0}), expand(c, a.v, {0})}, {{"axis", ir::Dim(0)}});
-  Value* keep = c.has(3) ? padding_mask(c, c.in(3), a.k->shape()[2]) : nullptr;
+  Value* keep = c.has(3) ? padding_mask(c, c.in(3), c.shape(a.k, 3)[2]) : nullptr;
   a.mask = joined_mask(c, keep, c.maybe(5), x->dtype());
   a.scale = c.real("scale", 0);
   a.causal = c.flag("unidirectional");
@@ -136,15 +136,15 @@ Values group_query(Call& c) {
   if (c.flag("smooth_softmax")) c.fail("smooth_softmax is not supported");
   Value *q = c.in(0), *k = c.maybe(1), *v = c.maybe(2);
   if (!k) {  // packed
-    const ir::Dim size = floordiv(q->shape()[2], heads + 2 * kv_heads);
+    const ir::Dim size = floordiv(c.shape(q, 3)[2], heads + 2 * kv_heads);
     const Values parts = split(c, q, {ir::Dim(heads) * size, ir::Dim(kv_heads) * size, ir::Dim(kv_heads) * size}, 2);
     q = parts[0], k = parts[1], v = parts[2];
   }
   AttentionSpec a{split_heads(c, q, heads), split_heads(c, k, kv_heads), split_heads(c, v, kv_heads)};
-  const ir::Dim batch = q->shape()[0], steps = q->shape()[1];
+  const ir::Dim batch = c.shape(q, 1)[0], steps = c.shape(q, 2)[1];
   // seqlens_k holds, per row, the index of the last key: the new ones end there.
   Value* lengths = add(c, c.b.reshape(c.cast(c.in(5), DType::i64), {batch}), 1.0);
-  const bool has_past = c.has(3) && !c.in(3)->shape().at(2).is(0);
+  const bool has_past = c.has(3) && !c.shape(c.in(3), 3)[2].is(0);
   Value* first = has_past ? subtract(c, lengths, c.b.dim(steps)) : nullptr;  // (B)
   if (c.flag("do_rotary")) {
     Value* at = c.has(9) ? c.cast(c.in(9), DType::i64) : nullptr;
@@ -159,7 +159,7 @@ Values group_query(Call& c) {
   if (has_past) {
     // The cache may be longer than what is in it: the new keys go behind the last valid one.
     auto appended = [&](Value* past, Value* now) {
-      const ir::Shape s = past->shape();
+      const ir::Shape s = c.shape(past, 4);
       Value* wide = c.op("concat", {past, full(c, now->dtype(), 0, {s[0], s[1], steps, s[3]})}, {{"axis", ir::Dim(2)}});
       Value* at = add(c, c.b.reshape(positions(c, steps), {1, 1, steps, 1}), c.b.reshape(first, {batch, 1, 1, 1}));
       at = c.op("broadcast", {at}, {{"shape", now->shape()}});

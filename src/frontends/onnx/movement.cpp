@@ -21,7 +21,7 @@ Values squeeze(Call& c) {
   const bool given = c.opset < 13 ? c.has_attribute("axes") : c.has(1);
   if (!given)
     for (int64_t i = 0; i < x->rank(); ++i)
-      if (x->shape()[static_cast<size_t>(i)].is(1)) axes.push_back(i);
+      if (c.size(x, i).is(1)) axes.push_back(i);
   return {axes.empty() ? x : c.op("squeeze", {x}, {{"axes", to_dims(axes)}})};
 }
 
@@ -93,7 +93,7 @@ Values concat(Call& c) {
 Values split_row(Call& c) {
   Value* x = c.in(0);
   const int64_t axis = c.axis(c.integer("axis", 0), x->rank());
-  const ir::Dim whole = x->shape()[static_cast<size_t>(axis)];
+  const ir::Dim whole = c.size(x, axis);
   ir::Dims sizes = c.opset < 13 ? to_dims(c.integers("split")) : c.has(1) ? c.dims(1) : ir::Dims{};
   const bool given = c.opset < 13 ? c.has_attribute("split") : c.has(1);
   if (!given) {
@@ -182,13 +182,13 @@ Values reverse_sequence(Call& c) {
   const int64_t time = c.axis(c.integer("time_axis", 0), x->rank()),
                 batch = c.axis(c.integer("batch_axis", 1), x->rank());
   if (time + batch != 1 || x->rank() < 2) c.fail("time and batch must be the first two axes");
-  const ir::Dim steps = x->shape()[static_cast<size_t>(time)];
+  const ir::Dim steps = c.size(x, time);
   Value* t = along(c, c.op("arange", {}, {{"start", ir::Dim(0)}, {"count", steps}, {"dtype", DType::i64}}), time, 2);
   Value* n = along(c, c.cast(lengths, DType::i64), batch, 2);
   Value* mirrored = add(c, subtract(c, n, t), -1);
   Value* at = c.op("where", {c.op("less", {t, n}), mirrored, t});
   ir::Dims shape(static_cast<size_t>(x->rank()), ir::Dim(1));
-  shape[0] = x->shape()[0], shape[1] = x->shape()[1];
+  shape[0] = c.shape(x, 1)[0], shape[1] = c.shape(x, 2)[1];
   at = c.op("broadcast", {c.b.reshape(at, shape)}, {{"shape", x->shape()}});
   return {c.op("take_along", {x, at}, {{"axis", ir::Dim(time)}})};
 }

@@ -37,7 +37,7 @@ std::vector<Level> levels_of(Call& c) {
 
 // (N, P, G): whether the window of `x` (N, C) at each place, with `step` from item to item, is each n-gram.
 Value* matches(Call& c, Value* x, const Level& level, int64_t step) {
-  const ir::Dim places = max(x->shape()[1] - ir::Dim((level.length - 1) * step), 0);
+  const ir::Dim places = max(c.shape(x, 2)[1] - ir::Dim((level.length - 1) * step), 0);
   Value* all = nullptr;
   for (int64_t k = 0; k < level.length; ++k) {
     std::vector<int64_t> items;
@@ -83,7 +83,7 @@ Values tf_idf(Call& c) {
   if (*least < 0 || *most >= kMostNGrams || total * (*most + 1) > 1 << 26) c.fail("column {} is out of range", *most);
   if (gaps < 0 || (gaps + 1) * static_cast<int64_t>(levels.size()) > kMostWindows) c.fail("{} gaps", gaps);
 
-  Value* y = full(c, DType::f32, 0, {x->shape()[0], *most + 1});
+  Value* y = full(c, DType::f32, 0, {c.shape(x, 1)[0], *most + 1});
   for (const Level& level : levels) {
     if (level.length < shortest || level.length > longest || level.count() == 0) continue;
     Value* counts = nullptr;

@@ -51,7 +51,7 @@ Values rms_norm(Call& c) {
 
 Values instance_norm(Call& c) {
   Value* x = c.in(0);
-  return {c.op("group_norm", {x, c.in(1), c.in(2)}, {{"groups", x->shape().at(1)}, {"eps", c.real("epsilon", 1e-5)}})};
+  return {c.op("group_norm", {x, c.in(1), c.in(2)}, {{"groups", c.shape(x, 2)[1]}, {"eps", c.real("epsilon", 1e-5)}})};
 }
 
 Values group_norm(Call& c) {
@@ -59,7 +59,7 @@ Values group_norm(Call& c) {
   const int64_t groups = c.integer("num_groups", 0);
   if (groups <= 0) c.fail("num_groups is {}", groups);
   if (c.opset < 21) {  // one scale and one bias per group
-    const ir::Dim share = floordiv(x->shape().at(1), groups);
+    const ir::Dim share = floordiv(c.shape(x, 2)[1], groups);
     auto spread = [&](Value* v) { return c.op("repeat", {v}, {{"count", share}, {"axis", ir::Dim(0)}}); };
     weight = spread(weight), bias = spread(bias);
   }

@@ -64,21 +64,21 @@ Values col2im(Call& c) {
                   {"high", high},
                   {"dilation", dilation}})};
   // More axes: a transposed convolution whose kernel puts every column's element in its place.
-  const ir::Dim taps = ir::product(kernel), channels = floordiv(x->shape()[1], taps);
+  const ir::Dim taps = ir::product(kernel), channels = floordiv(c.shape(x, 2)[1], taps);
   ir::Dims blocks, padding;
   for (size_t i = 0; i < n; ++i) {
     const ir::Dim span = dilation[i] * (kernel[i] - 1);
     blocks.push_back(floordiv(size[i] + low[i] + high[i] - span - 1, stride[i]) + 1);
     padding.push_back(size[i] + low[i] + high[i] - ((blocks[i] - 1) * stride[i] + span + 1));
   }
-  ir::Dims shape{x->shape()[0] * channels, taps}, weight_shape{taps, 1};
+  ir::Dims shape{c.shape(x, 1)[0] * channels, taps}, weight_shape{taps, 1};
   shape.insert(shape.end(), blocks.begin(), blocks.end());
   weight_shape.insert(weight_shape.end(), kernel.begin(), kernel.end());
   Value* eye = c.op("eye", {}, {{"rows", taps}, {"columns", taps}, {"dtype", x->dtype()}});
   Value* image =
       c.op("conv_transpose", {c.b.reshape(x, shape), c.b.reshape(eye, weight_shape)},
            {{"stride", stride}, {"low", low}, {"high", high}, {"output_padding", padding}, {"dilation", dilation}});
-  ir::Dims out{x->shape()[0], channels};
+  ir::Dims out{c.shape(x, 1)[0], channels};
   out.insert(out.end(), size.begin(), size.end());
   return {c.b.reshape(image, out)};
 }

@@ -74,8 +74,8 @@ Layer layer_of(Call& c, std::vector<std::string> defaults) {
   l.directions = direction == "bidirectional" ? 2 : 1;
   l.only_reverse = direction == "reverse";
   l.lengths = c.has(4) ? c.cast(c.in(4), DType::i64) : nullptr;
-  l.batch = l.x->shape()[1];
-  l.hidden = c.in(2)->shape().at(2);
+  l.batch = c.shape(l.x, 2)[1];
+  l.hidden = c.shape(c.in(2), 3)[2];
   l.clip = c.real("clip", 0);
   l.activations = spelled_activations(c);
   if (l.activations.empty())

@@ -41,12 +41,12 @@ struct Plan {
 void keep_aspect(const Call& c, const std::string& policy, Plan& plan) {
   double factor = policy == "not_larger" ? INFINITY : 0;
   for (size_t i = 0; i < plan.axes.size(); ++i) {
-    const ir::Dim own = c.in(0)->shape()[static_cast<size_t>(plan.axes[i])];
-    const double f = static_cast<double>(plan.size[i].value()) / static_cast<double>(own.value());
+    const ir::Dim own = c.size(c.in(0), plan.axes[i]);
+    const double f = static_cast<double>(c.known(plan.size[i])) / static_cast<double>(c.known(own));
     factor = policy == "not_larger" ? std::min(factor, f) : std::max(factor, f);
   }
   for (size_t i = 0; i < plan.axes.size(); ++i) {
-    const int64_t own = c.in(0)->shape()[static_cast<size_t>(plan.axes[i])].value();
+    const int64_t own = c.known(c.size(c.in(0), plan.axes[i]));
     plan.size[i] = static_cast<int64_t>(std::floor(factor * static_cast<double>(own) + 0.5));
   }
   plan.scales.assign(plan.axes.size(), factor);
@@ -56,7 +56,7 @@ void drop_unchanged(const Call& c, Plan& plan, bool crops) {
   if (crops) return;
   Plan kept;
   for (size_t i = 0; i < plan.axes.size(); ++i) {
-    const bool same = plan.size[i] == c.in(0)->shape()[static_cast<size_t>(plan.axes[i])];
+    const bool same = plan.size[i] == c.size(c.in(0), plan.axes[i]);
     if (same && (plan.scales.empty() || plan.scales[i] == 1.0)) continue;
     kept.axes.push_back(plan.axes[i]);
     kept.size.push_back(plan.size[i]);
@@ -92,7 +92,7 @@ void apply_scales(const Call& c, Plan& plan) {
   if (plan.scales.size() != plan.axes.size()) c.fail("{} scales for {} axes", plan.scales.size(), plan.axes.size());
   for (size_t i = 0; i < plan.axes.size(); ++i) {
     if (!(plan.scales[i] > 0)) c.fail("scale {} is not positive", plan.scales[i]);
-    plan.size.push_back(scaled(c, c.in(0)->shape()[static_cast<size_t>(plan.axes[i])], plan.scales[i]));
+    plan.size.push_back(scaled(c, c.size(c.in(0), plan.axes[i]), plan.scales[i]));
   }
 }
 
@@ -146,9 +146,10 @@ Value* pixels(Call& c, const ir::Dim& size, bool corners, DType type) {
 
 Values affine_grid(Call& c) {
   Value* theta = c.in(0);  // (N, d, d + 1)
-  const ir::Dims size = c.dims(1), spatial(size.begin() + 2, size.end());
+  const ir::Dims size = c.dims(1);
+  if (size.size() != 4 && size.size() != 5) c.fail("a size of 4 or 5 axes expected, {} are given", size.size());
+  const ir::Dims spatial(size.begin() + 2, size.end());
   const auto d = static_cast<int64_t>(spatial.size());
-  if (d != 2 && d != 3) c.fail("two or three spatial axes expected, {} are given", d);
   const bool corners = c.flag("align_corners");
   Values columns;
   for (int64_t i = d; i-- > 0;) {  // x first
@@ -160,7 +161,7 @@ Values affine_grid(Call& c) {
   columns.push_back(full(c, theta->dtype(), 1, ones));
   Value* points = c.b.reshape(c.op("concat", columns, {{"axis", ir::Dim(d)}}), {ir::product(spatial), d + 1});
   Value* grid = c.op("matmul", {points, transpose(c, theta, {0, 2, 1})});
-  ir::Dims shape{theta->shape()[0]};
+  ir::Dims shape{c.shape(theta, 1)[0]};
   shape.insert(shape.end(), spatial.begin(), spatial.end());
   shape.push_back(d);
   return {c.b.reshape(grid, shape)};

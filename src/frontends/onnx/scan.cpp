@@ -19,7 +19,7 @@ std::vector<int64_t> list(const Call& c, const char* name, size_t n) {
 
 // States and scanned inputs (without a batch) to final states and scanned outputs.
 Values run(Call& c, const ScanPlan& p, const Values& states, const Values& inputs) {
-  const ir::Dim count = inputs.at(0)->shape().at(static_cast<size_t>(c.axis(p.in_axes[0], inputs[0]->rank())));
+  const ir::Dim count = c.size(inputs.at(0), c.axis(p.in_axes[0], inputs[0]->rank()));
   Values out = write_loop(
       c, c.b.dim(count), nullptr, states,
       [&](const Values& arguments) {
@@ -64,7 +64,7 @@ Values scan(Call& c) {
   if (!batched) return run(c, p, states, inputs);
   if (c.has(0)) c.fail("lengths per sequence are not supported");
   // Opset 8: every value has a batch axis in front; one scan per entry.
-  return write_loop(c, c.b.dim(inputs[0]->shape().at(0)), nullptr, {}, [&](const Values& arguments) {
+  return write_loop(c, c.b.dim(c.shape(inputs[0], 1)[0]), nullptr, {}, [&](const Values& arguments) {
     auto entry = [&](const Values& values) {
       Values out;
       for (Value* v : values) out.push_back(c.op("take", {v, arguments[0]}, {{"axis", ir::Dim(0)}}));

@@ -89,7 +89,7 @@ Values concat(Call& c) {
 Values split_row(Call& c) {
   Value* x = c.in(0);
   const int64_t axis = c.axis(c.integer("axis", 0), x->rank());
-  const ir::Dim whole = x->shape()[static_cast<size_t>(axis)];
+  const ir::Dim whole = c.size(x, axis);
   ir::Dims sizes;
   if (c.has(1) && c.in(1)->rank() == 1) {
     sizes = c.dims(1);

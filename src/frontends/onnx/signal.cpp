@@ -13,7 +13,7 @@ Value* to_complex(Call& c, Value* x) {
   const int64_t last = x->rank() - 1;
   auto part = [&](int64_t i) { return c.op("squeeze", {slice(c, x, last, i, i + 1)}, {{"axes", ir::Dims{last}}}); };
   Value* re = c.cast(part(0), DType::f32);
-  Value* im = x->shape().back().is(2) ? c.cast(part(1), DType::f32) : multiply(c, re, 0.0);
+  Value* im = c.shape(x, 1).back().is(2) ? c.cast(part(1), DType::f32) : multiply(c, re, 0.0);
   return c.op("complex", {re, im});
 }
 
@@ -37,7 +37,7 @@ Values dft(Call& c) {
   Value* x = c.in(0);
   const int64_t axis = c.axis(c.opset < 20 ? c.integer("axis", 1) : c.has(2) ? c.number(2) : -2, x->rank());
   const bool inverse = c.flag("inverse"), onesided = c.flag("onesided");
-  const ir::Dim own = x->shape()[static_cast<size_t>(axis)];
+  const ir::Dim own = c.size(x, axis);
   const ir::Dim n = c.has(1) ? c.dim(1) : inverse && onesided ? (own - 1) * ir::Dim(2) : own;
   if (axis == x->rank() - 1) c.fail("axis {} is that of the real and imaginary parts", axis);
   if (inverse && onesided) {
@@ -45,9 +45,9 @@ Values dft(Call& c) {
     return {c.cast(expand(c, y, {y->rank()}), x->dtype())};
   }
   if (inverse) return {to_pairs(c, transform(c, "ifft", to_complex(c, x), axis, n), x->dtype())};
-  if (onesided && x->shape().back().is(1))
+  if (onesided && c.shape(x, 1).back().is(1))
     return {to_pairs(c, transform(c, "rfft", real_part(c, x), axis, n), x->dtype())};
-  Value* y = transform(c, "fft", x->shape().back().is(1) ? real_part(c, x) : to_complex(c, x), axis, n);
+  Value* y = transform(c, "fft", c.shape(x, 1).back().is(1) ? real_part(c, x) : to_complex(c, x), axis, n);
   if (onesided) y = slice(c, y, axis, 0, floordiv(n, 2) + 1);
   return {to_pairs(c, y, x->dtype())};
 }
@@ -56,8 +56,8 @@ Values stft(Call& c) {
   Value *x = c.in(0), *window = c.maybe(2);  // (B, L, 1 or 2)
   if (x->rank() == 2) x = expand(c, x, {2});
   const ir::Dim step = c.dim(1);
-  const ir::Dim size = c.has(3) ? c.dim(3) : window ? window->shape().at(0) : x->shape()[1];
-  const bool complex_input = x->shape().back().is(2), onesided = c.flag("onesided", true);
+  const ir::Dim size = c.has(3) ? c.dim(3) : window ? c.shape(window, 1)[0] : c.shape(x, 2)[1];
+  const bool complex_input = c.shape(x, 1).back().is(2), onesided = c.flag("onesided", true);
   if (complex_input && onesided) c.fail("a complex signal has no one-sided spectrum");
   Value* frames = c.op("unfold", {x}, {{"axis", ir::Dim(1)}, {"size", size}, {"step", step}});  // (B, F, 1 or 2, size)
   if (window) frames = multiply(c, frames, c.cast(window, frames->dtype()));

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "ops/quotient.h"
 
 namespace godwit::frontends::pt2 {
 namespace {
@@ -96,8 +97,8 @@ class Parser {
     if (f == "IntTrueDiv" && a.size() == 2 && a[0].dim && a[1].dim) return {a[0].dim, a[1].dim};
     if (a.size() == 1 && a[0].dim && a[0].divisor) {
       if (f == "CeilToInt") return {ceildiv(*a[0].dim, *a[0].divisor), {}};
-      // Sizes are not negative: rounding towards zero is rounding down.
-      if (f == "FloorToInt" || f == "TruncToInt") return {floordiv(*a[0].dim, *a[0].divisor), {}};
+      if (f == "FloorToInt") return {floordiv(*a[0].dim, *a[0].divisor), {}};
+      if (f == "TruncToInt") return {ops::truncated_quotient(*a[0].dim, *a[0].divisor), {}};
       return {};
     }
     std::vector<ir::Dim> d;
