@@ -166,6 +166,8 @@ HWY_INLINE void each_column(int64_t columns, F f) {
   }
 }
 
+constexpr int64_t ahead = 8192;
+
 template <class Dot, int Bits, int Rows, int Panels>
 void micro(const Part& t) {
   constexpr int N = Panels * panel_vectors;
@@ -191,7 +193,6 @@ void micro(const Part& t) {
     const std::byte* x = t.values + group * t.numbers / (2 * Bits) * static_cast<int64_t>(sizeof(typename Dot::Value));
     auto bytes_of = [&](int64_t at, int v) HWY_ATTR {
       const std::byte* from = weight + v / panel_vectors * t.panel_bytes + at + v % panel_vectors * lanes * 4;
-      if constexpr (Rows == 1) __builtin_prefetch(from + 2048, 0, 2);
       return hn::LoadU(DU(), reinterpret_cast<const uint32_t*>(from));
     };
     auto part = [&](const VU* bytes, auto index) HWY_ATTR {
@@ -208,6 +209,9 @@ void micro(const Part& t) {
       }
     };
     for (int64_t at = 0; at < t.numbers; at += 64) {
+      // One row waits for memory alone: further ahead than the processor looks by itself.
+      if constexpr (Rows == 1)
+        for (int p = 0; p < Panels; ++p) __builtin_prefetch(weight + p * t.panel_bytes + at + ahead, 0, 2);
       VU bytes[N];
 #pragma GCC unroll 16
       for (int v = 0; v < N; ++v) bytes[v] = bytes_of(at, v);

@@ -162,7 +162,7 @@ struct alignas(64) Sums {
 
 GODWIT_TILES void multiply(const QuantizedGemm& g, int64_t first_row, int64_t last_row, int64_t first_panel,
                            int64_t last_panel) {
-  const TileConfig config;
+  static constexpr TileConfig config;  // not on the stack: the load does not tell the compiler all that it reads
   _tile_loadconfig(&config);
   static thread_local const auto sums = std::make_unique_for_overwrite<Sums>();
   const PackedLayout layout(g.shape);

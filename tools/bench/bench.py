@@ -38,6 +38,9 @@ class Row:
     def __init__(self, name, prepare, peer, goal):
         self.name, self.prepare, self.peer, self.goal = name, prepare, peer, goal
 
+    def result(self, binary, threads):
+        return measure(self, binary, threads)
+
 
 def measure(row, binary, threads):
     with tempfile.TemporaryDirectory() as folder:
@@ -95,7 +98,7 @@ def main():
         if arguments.only and not any(word in row.name for word in arguments.only):
             continue
         try:
-            results.append(measure(row, arguments.godwit, arguments.threads))
+            results.append(row.result(arguments.godwit, arguments.threads))
         except (ImportError, FileNotFoundError, RuntimeError) as reason:
             results.append({"name": row.name, "skipped": f"{type(reason).__name__}: {str(reason)[:120]}"})
         print(json.dumps(results[-1]), flush=True)

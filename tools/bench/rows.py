@@ -4,6 +4,7 @@ import os
 import numpy as np
 
 from bench import ROOT, Row
+from quantized_rows import quantized_rows
 
 MODELS = {  # file, options of convert, input shapes
     "silero_vad.onnx": ("silero_vad", "data/silero_vad.onnx",
@@ -186,4 +187,4 @@ def all_rows():
     for name, (package, path, options) in MODELS.items():
         rows.append(onnx_row(name, lambda package=package, path=path: package_file(package, path), options,
                              goals.get(name, 1.2)))
-    return rows + zoo_rows() + crepe_rows() + minilm_rows()
+    return rows + quantized_rows() + zoo_rows() + crepe_rows() + minilm_rows()
