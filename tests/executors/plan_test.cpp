@@ -1,6 +1,8 @@
 #include <gtest/gtest.h>
 
 #include "executors/agree.h"
+#include "executors/cpu_plan/executor.h"
+#include "ir/text.h"
 
 namespace godwit::test {
 namespace {
@@ -45,6 +47,34 @@ TEST(Plan, ElementwiseWorkFollowsAProductInPlace) {
   %3 = add %2, %r  : f32[B, 50]
 )",
                    {{"B", rows}});
+}
+
+// A package may have been written by anybody.
+TEST(Plan, DoesNotBelieveWhatNoNodeGives) {
+  for (const char* text : {R"(graph main(x: f32[1, 33]) -> (out = %1)
+  weight @w: f32[50, 33]
+  %1 = linear %x, @w  : f32[100000000, 50]
+end
+)",
+                           R"(graph main(x: f32[1, 33]) -> (out = %1)
+  weight @w: f32[50, 33000]
+  %1 = linear %x, @w  : f32[1, 50]
+end
+)",
+                           R"(graph main(x: f32[1, 32]) -> (out = %1)
+  weight @w: u32[50, 4]
+  weight @s: f32[50, 1]
+  %1 = quantized_linear %x, @w, @s, @s bits=8 group_size=32  : f32[1, 50]
+end
+)"}) {
+    ir::Module module;
+    module.graphs.emplace("main", ir::parse_graph(text));
+    for (const auto& [name, value] : module.main().weights)
+      module.weights[name] = Tensor::zeros(value->dtype(), ir::values(value->shape()));
+    executors::CpuExecutor executor(module);
+    const ir::Value& x = *module.main().inputs[0];
+    EXPECT_ANY_THROW(executor.run({{"x", {{Tensor::zeros(x.dtype(), ir::values(x.shape()))}, false}}})) << text;
+  }
 }
 
 TEST(Plan, MultipliesBatchesOfMatrices) {

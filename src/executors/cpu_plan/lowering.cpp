@@ -1,4 +1,5 @@
 #include "executors/cpu_plan/lowering.h"
+#include "executors/cpu_plan/declared.h"
 
 #include <algorithm>
 #include <utility>
@@ -271,6 +272,7 @@ void Lowering::lower_graph(const ir::Graph& graph) {
       graph, [this](const ir::Value* v) { return shape(v); }, is_elementwise, can_anchor);
   for (const auto& node : graph.nodes) {
     if (node->op == "constant") continue;
+    check_declared(*node, env_);
     if (fold(*node)) continue;
     if (const Group* group = fusion_.ending(node.get())) {
       if (group->anchor) lower(*group->anchor);
