@@ -51,6 +51,7 @@ struct PairDot {
   using Value = int16_t;
   template <int Bits>
   static constexpr int parts = Bits == 8 ? 2 : 4;
+  static constexpr bool is_narrow = false;
 
   template <int Bits, int Part>
   static HWY_INLINE VU part(VU bytes) {
@@ -65,9 +66,8 @@ struct PairDot {
   }
 };
 
-#if HWY_TARGET == HWY_AVX3
-// With VNNI: four products of unsigned and signed bytes a lane in one instruction, for which Highway has no name yet.
-struct ByteDot {
+#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3
+struct Bytes {
   using Value = int8_t;
   template <int Bits>
   static constexpr int parts = Bits == 8 ? 1 : 2;
@@ -77,14 +77,34 @@ struct ByteDot {
     if constexpr (Bits == 8) return bytes;
     return hn::And(hn::ShiftRight<4 * Part>(bytes), hn::Set(DU(), 0x0f0f0f0f));
   }
-  static HWY_INLINE VI add(VI sums, VU w, VI x) {
-    asm("vpdpbusd %2, %1, %0" : "+v"(sums.raw) : "v"(w.raw), "v"(x.raw));
-    return sums;
-  }
   static HWY_INLINE void store(VI x, Value* to) {
     const hn::Rebind<int8_t, DI> d;
     alignas(16) static constexpr int8_t order[] = {0, 2, 1, 3, 4, 6, 5, 7, 8, 10, 9, 11, 12, 14, 13, 15};
-    hn::StoreU(hn::TableLookupBytes(hn::DemoteTo(d, x), hn::Load(d, order)), d, to);
+    hn::StoreU(hn::TableLookupBytes(hn::DemoteTo(d, x), hn::LoadU(d, order)), d, to);
+  }
+};
+
+// Two products of bytes to a sum of 16 bits, which holds those of 32 inputs with 4 bits: 32 / 2 * 15 * 127 < 2^15.
+struct NibbleDot : Bytes {
+  static constexpr bool is_narrow = true;
+  static HWY_INLINE VI add(VI sums, VU w, VI x) {
+#if HWY_TARGET == HWY_AVX2
+    return VI{_mm256_add_epi16(sums.raw, _mm256_maddubs_epi16(w.raw, x.raw))};
+#else
+    return VI{_mm512_add_epi16(sums.raw, _mm512_maddubs_epi16(w.raw, x.raw))};
+#endif
+  }
+  static HWY_INLINE VI widen(VI sums) { return add_pairs(hn::Zero(DI()), hn::Set(DU(), 0x10001), sums); }
+};
+#endif
+
+#if HWY_TARGET == HWY_AVX3
+// With VNNI: four products of unsigned and signed bytes a lane in one instruction, for which Highway has no name yet.
+struct ByteDot : Bytes {
+  static constexpr bool is_narrow = false;
+  static HWY_INLINE VI add(VI sums, VU w, VI x) {
+    asm("vpdpbusd %2, %1, %0" : "+v"(sums.raw) : "v"(w.raw), "v"(x.raw));
+    return sums;
   }
 };
 #endif
@@ -183,6 +203,11 @@ void micro(const Part& t) {
 #pragma GCC unroll 16
     for (int r = 0; r < Rows; ++r) out[r][v] = load(t.accumulate ? t.c + r * t.c_stride : t.bias);
   });
+  VI narrow[Rows][N];  // for dots that sum in 16 bits at first
+  if constexpr (Dot::is_narrow)
+    for (int r = 0; r < Rows; ++r)
+#pragma GCC unroll 16
+      for (int v = 0; v < N; ++v) narrow[r][v] = hn::Zero(di);
   const std::byte* weight = t.weight;
   for (int64_t group = 0; group < t.groups; ++group, weight += t.group_bytes) {
     VI sum[Rows][N];
@@ -205,7 +230,10 @@ void micro(const Part& t) {
         std::memcpy(&word, x + r * t.value_stride + decltype(index)::value * 4, 4);
         const VI broadcast = hn::Set(di, word);
 #pragma GCC unroll 16
-        for (int v = 0; v < N; ++v) sum[r][v] = Dot::add(sum[r][v], w[v], broadcast);
+        for (int v = 0; v < N; ++v) {
+          VI& to = Dot::is_narrow ? narrow[r][v] : sum[r][v];
+          to = Dot::add(to, w[v], broadcast);
+        }
       }
     };
     for (int64_t at = 0; at < t.numbers; at += 64) {
@@ -220,6 +248,16 @@ void micro(const Part& t) {
       }
       (std::make_integer_sequence<int, Dot::template parts<Bits>>());
       x += 4 * Dot::template parts<Bits>;
+      if constexpr (Dot::is_narrow)
+        if (at % 256 == 192) {  // 32 inputs
+#pragma GCC unroll 16
+          for (int r = 0; r < Rows; ++r)
+#pragma GCC unroll 16
+            for (int v = 0; v < N; ++v) {
+              sum[r][v] = hn::Add(sum[r][v], Dot::widen(narrow[r][v]));
+              narrow[r][v] = hn::Zero(di);
+            }
+        }
     }
 #pragma GCC unroll 16
     for (int v = 0; v < N; ++v) {
@@ -247,16 +285,15 @@ Micro micro_for(int64_t rows, std::index_sequence<Row...>) {
   static constexpr Micro table[] = {micro<Dot, Bits, Row + 1, Panels>...};
   return table[rows - 1];
 }
-template <class Dot>
-Micro micro_for(int64_t bits, int64_t rows, int64_t panels) {
+template <class Dot, int Bits>
+Micro micro_for(int64_t rows, int64_t panels) {
   constexpr std::make_index_sequence<max_rows> all{};
-  if (panels == 1) return bits == 4 ? micro_for<Dot, 4, 1>(rows, all) : micro_for<Dot, 8, 1>(rows, all);
-  return bits == 4 ? micro_for<Dot, 4, max_panels>(rows, all) : micro_for<Dot, 8, max_panels>(rows, all);
+  return panels == 1 ? micro_for<Dot, Bits, 1>(rows, all) : micro_for<Dot, Bits, max_panels>(rows, all);
 }
 
 constexpr int64_t k_block = 512;  // 32 columns of it stay in the first-level cache
 
-template <class Dot>
+template <class Dot, int Bits>
 void multiply(const QuantizedGemm& g, int64_t first_row, int64_t last_row, int64_t first_panel, int64_t last_panel) {
   const Rounded<Dot> x(g);
   const PackedLayout layout(g.shape);
@@ -268,7 +305,7 @@ void multiply(const QuantizedGemm& g, int64_t first_row, int64_t last_row, int64
       for (int64_t tile = 0; tile < tiles; ++tile) {
         const int64_t r0 = first_row + tile * rows / tiles, r1 = first_row + (tile + 1) * rows / tiles;
         const int64_t here = std::min(panels, last_panel - p), column = p * panel_width;
-        micro_for<Dot>(g.shape.bits, r1 - r0, here)(
+        micro_for<Dot, Bits>(r1 - r0, here)(
             {reinterpret_cast<const std::byte*>(x.values + r0 * x.k + group * g.shape.group),
              x.k * static_cast<int64_t>(sizeof(typename Dot::Value)), x.factors + (r0 * x.groups + group) * 2,
              x.groups * 2, g.weight + p * layout.panel_bytes + group * layout.group_bytes, layout.panel_bytes,
@@ -280,13 +317,17 @@ void multiply(const QuantizedGemm& g, int64_t first_row, int64_t last_row, int64
 
 }  // namespace
 
-QuantizedFunctions pair_functions() { return {1, prepare<PairDot>, multiply<PairDot>}; }
-QuantizedFunctions byte_functions() {
+template <class Dot, int Bits>
+constexpr QuantizedFunctions functions_of{1, prepare<Dot>, multiply<Dot, Bits>};
+
+QuantizedFunctions block_functions(int64_t bits, [[maybe_unused]] bool has_int8_dots) {
 #if HWY_TARGET == HWY_AVX3
-  return {1, prepare<ByteDot>, multiply<ByteDot>};
-#else
-  return pair_functions();
+  if (has_int8_dots) return bits == 4 ? functions_of<ByteDot, 4> : functions_of<ByteDot, 8>;
 #endif
+#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3
+  if (bits == 4) return functions_of<NibbleDot, 4>;
+#endif
+  return bits == 4 ? functions_of<PairDot, 4> : functions_of<PairDot, 8>;
 }
 
 }  // namespace godwit::kernels::HWY_NAMESPACE
@@ -295,17 +336,16 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace godwit::kernels {
 
-HWY_EXPORT(pair_functions);
-HWY_EXPORT(byte_functions);
+HWY_EXPORT(block_functions);
 
 namespace {
 
 constexpr int64_t few_rows = 16;  // with fewer, unpacking weights for tiles takes longer than the product
 
-QuantizedFunctions functions(int64_t rows) {
+QuantizedFunctions functions(int64_t rows, int64_t bits) {
   choose_isa();
   if (rows >= few_rows && uses_tiles()) return tile_functions();
-  return uses_int8_dots() ? HWY_DYNAMIC_DISPATCH(byte_functions)() : HWY_DYNAMIC_DISPATCH(pair_functions)();
+  return HWY_DYNAMIC_DISPATCH(block_functions)(bits, uses_int8_dots());
 }
 
 // Four bits at the low end of each byte.
@@ -340,7 +380,7 @@ void pack_panel(const QuantizedShape& s, const uint32_t* weight, const float* sc
 
 // Rows of C that are rounded and multiplied together.
 void block(const QuantizedGemm& g, int64_t first_row, ThreadPool& pool, const Done& done) {
-  const QuantizedFunctions f = functions(g.m);
+  const QuantizedFunctions f = functions(g.m, g.shape.bits);
   pool.parallel_for(g.m, std::max<int64_t>(f.row_step, (1 << 15) / (g.shape.k + 1)),
                     [&](int64_t first, int64_t last) { f.prepare(g, first, last); });
   const int64_t panels = PackedLayout(g.shape).panels, pairs = (panels + 1) / 2;

@@ -160,6 +160,29 @@ TEST_P(EveryIsa, EveryRowHasOneAnswerWhateverThePart) {
   EXPECT_EQ(seen, std::vector<float>(at(3 * 64), 1.0f));
 }
 
+// The largest sums that numbers and rounded activations can give, of either sign, stay exact.
+TEST_P(EveryIsa, LargestNumbers) {
+  for (int64_t bits : {4, 8})
+    for (int64_t m : {1, 20}) {
+      const QuantizedShape shape{20, 256, bits, 128};
+      Weights w{shape,
+                std::vector<uint32_t>(at(shape.n * shape.k * bits / 32), ~0u),
+                std::vector<float>(at(shape.n * 2), 1.0f),
+                std::vector<float>(at(shape.n * 2)),
+                {}};
+      w.packed = Tensor::zeros(DType::u8, {static_cast<int64_t>(packed_quantized_size(shape)) + 64});
+      pack_quantized(shape, w.words.data(), w.scales.data(), w.biases.data(), const_cast<std::byte*>(w.data()));
+      for (float x : {1.0f, -1.0f}) {
+        const std::vector<float> a(at(m * shape.k), x);
+        const auto c = multiply(w, m, a.data(), shape.k, nullptr, pool_);
+        const float expected = x * 256 * static_cast<float>((1 << bits) - 1);
+        for (int64_t i = 0; i < m; ++i)
+          for (int64_t j = 0; j < shape.n; ++j)
+            ASSERT_NEAR(c[at(i * 21 + j)], expected, std::fabs(expected) * 1e-6f) << bits << " " << m;
+      }
+    }
+}
+
 // A NaN or an infinity makes its row NaN and no other; tiny and huge numbers stay finite.
 TEST_P(EveryIsa, WhatIsNotFinite) {
   std::mt19937 random(6);
