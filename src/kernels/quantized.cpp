@@ -340,7 +340,7 @@ HWY_EXPORT(block_functions);
 
 namespace {
 
-constexpr int64_t few_rows = 16;  // with fewer, unpacking weights for tiles takes longer than the product
+constexpr int64_t few_rows = 32;  // with fewer, unpacking weights for tiles takes longer than the product
 
 QuantizedFunctions functions(int64_t rows, int64_t bits) {
   choose_isa();

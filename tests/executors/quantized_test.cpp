@@ -117,7 +117,7 @@ void expect_within_bounds(const std::string& pattern, const Case& c, const std::
 TEST(QuantizedPlan, LinearIsWithinTheStatedError) {
   for (int64_t bits : {4, 8})
     for (int64_t group : {32, 64, 128})
-      for (int64_t rows : {1, 3, 20})
+      for (int64_t rows : {1, 3, 40})
         expect_within_bounds(std::string("graph main(x: f32[1, <m>, <k>]) -> (out = %1)") + weights +
                                  "  weight @b: f32[<n>]\n"
                                  "  %1 = quantized_linear %x, @w, @s, @z, @b bits=<bits> group_size=<group>  : f32[1, "
