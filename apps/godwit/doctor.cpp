@@ -46,7 +46,7 @@ struct Package {
 constexpr Package packages[] = {
     {"torch", "exports .py files and transformers folders; the original of .pt2 and TorchScript files"},
     {"onnxruntime", "the original of ONNX files"},
-    {"onnx", "the original of ONNX files that onnxruntime does not run"},
+    {"onnx", "the layers of ONNX files (validate --layers), their graphs in float64"},
     {"transformers", "exports transformers folders"},
     {"mlx", "runs generated Python code and .mlxfn files"},
 };
