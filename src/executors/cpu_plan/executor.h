@@ -1,13 +1,11 @@
 // The CPU executor: plans a graph once for every set of input shapes, then runs it as kernel calls on all cores.
 #pragma once
 
-#include <list>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
-#include "executors/cpu_plan/lowering.h"
+#include "executors/cpu_plan/plan_cache.h"
 #include "executors/executor.h"
 #include "executors/mlx/executor.h"
 
@@ -28,17 +26,15 @@ class CpuExecutor : public Executor {
   void record(ProfileRecorder* recorder) override;
   // Called when a step is done, in the runs that follow.
   void observe(std::function<void(const plan::Step&)> observer) { observer_ = std::move(observer); }
-  size_t arena_bytes() const;
+  size_t arena_bytes() const { return plans_->arena_bytes(); }
 
  private:
-  struct Ready;  // a plan with memory of its own
-  Ready& plan_for(const std::vector<const Tensor*>& inputs);
+  std::shared_ptr<plan::ReadyPlan> plan_for(const std::vector<const Tensor*>& inputs);
   void prepare_states(const plan::Plan& plan);
 
   const ir::Module& module_;
   const ir::Graph* graph_;
-  plan::WeightCache weights_;
-  std::list<std::unique_ptr<Ready>> plans_;  // most recently used first
+  std::unique_ptr<plan::PlanCache> plans_;
   std::vector<Tensor> states_;
   std::unique_ptr<MlxExecutor> whole_;  // where the graph cannot be planned
   std::string reason_;

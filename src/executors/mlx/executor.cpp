@@ -78,14 +78,14 @@ HostValue download(const Datum& datum, DType dtype) {
   return value;
 }
 
+}  // namespace
+
 mx::array initial_state(const ir::State& state, const ir::Dim::Env& env) {
   if (state.initial) return to_mlx(*state.initial);
   mx::Shape shape;
   for (const ir::Dim& d : state.before->shape()) shape.push_back(static_cast<int32_t>(d.eval(env)));
   return mx::zeros(shape, ops::mlx_dtype(state.before->dtype()));
 }
-
-}  // namespace
 
 HostValues MlxExecutor::run(const HostValues& inputs) {
   std::vector<Datum> arguments;

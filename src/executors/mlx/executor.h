@@ -20,6 +20,9 @@ namespace godwit::executors {
 mlx::core::array to_mlx(const Tensor& tensor);               // copies; sub-byte and float8 types as bytes
 Tensor to_host(const mlx::core::array& array, DType dtype);  // evaluates; dtype is the IR's
 
+// What a state is before the first call.
+mlx::core::array initial_state(const ir::State& state, const ir::Dim::Env& env);
+
 class MlxExecutor : public Executor {
  public:
   // Uploads the weights that the graph uses. The module must outlive the executor.

@@ -1,0 +1,88 @@
+#include "executors/cpu_plan/plan_cache.h"
+
+#include <algorithm>
+#include <set>
+
+#include "base/error.h"
+#include "executors/inputs.h"
+
+namespace godwit::executors::plan {
+namespace {
+
+constexpr size_t plans_kept = 8;
+
+}  // namespace
+
+ReadyPlan::Lease::~Lease() {
+  const std::lock_guard lock(from_.mutex_);
+  from_.idle_.push_back(std::move(instance_));
+}
+
+ReadyPlan::Lease ReadyPlan::take() {
+  std::unique_ptr<Instance> instance;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!idle_.empty()) {
+      instance = std::move(idle_.back());
+      idle_.pop_back();
+    }
+  }
+  return {*this, instance ? std::move(instance) : make_instance()};
+}
+
+std::unique_ptr<Instance> ReadyPlan::make_instance() const {
+  auto instance = std::make_unique<Instance>();
+  const size_t bytes = std::max<size_t>((plan.arena_bytes + 63) / 64 * 64, 64);
+  instance->arena.reset(static_cast<std::byte*>(std::aligned_alloc(64, bytes)));
+  require<UsageError>(instance->arena != nullptr, "{} bytes for intermediate results are not to be had", bytes);
+  for (const Buffer& b : plan.buffers) {
+    std::byte* at = nullptr;
+    if (b.kind == Buffer::Kind::arena) at = instance->arena.get() + b.offset;
+    if (b.kind == Buffer::Kind::constant) at = const_cast<std::byte*>(b.constant.data);
+    instance->base.push_back(at);
+  }
+  instance->results.resize(plan.outputs.size());
+  return instance;
+}
+
+void ReadyPlan::run(const Instance& instance, const std::function<void(const Step&)>* after) const {
+  ThreadPool& pool = ThreadPool::shared();
+  const ThreadPool::Client client(pool);
+  run_block(plan.steps, {instance.base.data(), pool, after});
+}
+
+std::shared_ptr<ReadyPlan> PlanCache::get(const std::vector<const Ints*>& shapes) {
+  const std::lock_guard lock(mutex_);
+  auto found = std::find_if(plans_.begin(), plans_.end(), [&](const auto& ready) {
+    return std::equal(shapes.begin(), shapes.end(), ready->shapes.begin(),
+                      [](const Ints* a, const Ints& b) { return *a == b; });
+  });
+  if (found != plans_.end()) {
+    plans_.splice(plans_.begin(), plans_, found);
+    return plans_.front();
+  }
+  std::vector<Ints> given;
+  for (const Ints* s : shapes) given.push_back(*s);
+  const ir::Dim::Env env = bind_symbols(graph_, InputShapes(given.begin(), given.end()));
+  Plan plan = Lowering(module_, graph_, env, weights_, ThreadPool::shared().threads()).finish();
+  if (plans_.size() == plans_kept) plans_.pop_back();
+  plans_.push_front(std::make_shared<ReadyPlan>(std::move(given), std::move(plan)));
+  return plans_.front();
+}
+
+std::vector<std::string> PlanCache::fallbacks() const {
+  const std::lock_guard lock(mutex_);
+  std::set<std::string> names;
+  for (const auto& ready : plans_)
+    for (const ir::Node* node : ready->plan.fallbacks) names.insert(ir::describe(*node));
+  return {names.begin(), names.end()};
+}
+
+size_t PlanCache::arena_bytes() const {
+  const std::lock_guard lock(mutex_);
+  size_t bytes = 0;
+  for (const auto& ready : plans_) bytes += ready->plan.arena_bytes;
+  return bytes;
+}
+
+}  // namespace godwit::executors::plan
