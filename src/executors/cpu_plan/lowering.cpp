@@ -299,7 +299,8 @@ void Lowering::lower(const ir::Node& node) {
   auto empty = [this](const ir::Value* v) {
     return v && !v->type.sequence && v->type.shape && Layout::row_major(v->dtype(), shape(v)).size() == 0;
   };
-  if (node.regions.empty() && std::any_of(node.inputs.begin(), node.inputs.end(), empty)) return fall_back(node);
+  if (node.regions.empty() && node.op != "concat" && std::any_of(node.inputs.begin(), node.inputs.end(), empty))
+    return fall_back(node);
   const Row* row = find_row(node.op);
   if (row && row->lower(*this, node)) return;
   fall_back(node);

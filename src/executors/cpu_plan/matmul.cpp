@@ -55,8 +55,27 @@ bool linear(Lowering& l, const ir::Node& node) {
   return true;
 }
 
-// A product per element of the leading axes.
-void batched(Lowering& l, const ir::Node& node, const Place& a, const Place& b, const Ints& shape) {
+bool matmul(Lowering& l, const ir::Node& node) {
+  if (node.output()->dtype() != DType::f32) return false;
+  Place a = l.place(node.inputs[0]), b = l.place(node.inputs[1]);
+  Ints shape = l.shape(node.output());
+  if (b.layout.rank() == 2 && a.layout.rank() >= 1) {
+    const int64_t k = b.layout.shape[0], n = b.layout.shape[1];
+    const RowsOperand rows = rows_operand(l, node.inputs[0]);
+    const Ref packed_b = packed(l, node, node.inputs[1], k, n, b.layout.strides[0], b.layout.strides[1]);
+    emit_gemm(l, node, k == 0 ? product(shape, 0, shape.size()) / std::max<int64_t>(n, 1) : a.layout.size() / k, n, k,
+              rows, packed_b, {});
+    return true;
+  }
+  if (a.layout.rank() < 2 || b.layout.rank() < 2) return false;
+  if (a.layout.strides.back() != 1 && a.layout.shape.back() != 1) a = l.row_major(node.inputs[0]);
+  emit_products(l, node, a, b, shape, l.result(node.output()).ref());
+  return true;
+}
+
+}  // namespace
+
+void emit_products(Lowering& l, const ir::Node& node, const Place& a, const Place& b, const Ints& shape, Ref out) {
   const size_t rank = shape.size();
   const int64_t m = shape[rank - 2], n = shape[rank - 1], k = a.layout.shape.back();
   Ints lead(shape.begin(), shape.end() - 2);
@@ -71,7 +90,6 @@ void batched(Lowering& l, const ir::Node& node, const Place& a, const Place& b, 
   const int64_t batches = product(lead, 0, lead.size()), size = kernels::packed_size(k, n);
   const int64_t a_row = a.layout.strides[a.layout.strides.size() - 2];
   const int64_t bk = b.layout.strides[b.layout.strides.size() - 2], bn = b.layout.strides.back();
-  const Ref out = l.result(node.output(), Layout::row_major(DType::f32, shape)).ref();
   const Ref scratch = l.scratch(static_cast<size_t>(std::max<int64_t>(size * batches, 1)) * 4);
   l.emit(
       node, "batched gemm", {a.ref(), b.ref(), scratch, out},
@@ -96,26 +114,6 @@ void batched(Lowering& l, const ir::Node& node, const Place& a, const Place& b, 
       },
       2.0 * static_cast<double>(batches) * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k));
 }
-
-bool matmul(Lowering& l, const ir::Node& node) {
-  if (node.output()->dtype() != DType::f32) return false;
-  Place a = l.place(node.inputs[0]), b = l.place(node.inputs[1]);
-  Ints shape = l.shape(node.output());
-  if (b.layout.rank() == 2 && a.layout.rank() >= 1) {
-    const int64_t k = b.layout.shape[0], n = b.layout.shape[1];
-    const RowsOperand rows = rows_operand(l, node.inputs[0]);
-    const Ref packed_b = packed(l, node, node.inputs[1], k, n, b.layout.strides[0], b.layout.strides[1]);
-    emit_gemm(l, node, k == 0 ? product(shape, 0, shape.size()) / std::max<int64_t>(n, 1) : a.layout.size() / k, n, k,
-              rows, packed_b, {});
-    return true;
-  }
-  if (a.layout.rank() < 2 || b.layout.rank() < 2) return false;
-  if (a.layout.strides.back() != 1 && a.layout.shape.back() != 1) a = l.row_major(node.inputs[0]);
-  batched(l, node, a, b, shape);
-  return true;
-}
-
-}  // namespace
 
 Rows matmul_rows() { return {{"linear", linear}, {"matmul", matmul}}; }
 
