@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/memory.h"
 #include "executors/cpu_plan/fusion.h"
 #include "executors/cpu_plan/plan.h"
 #include "kernels/program.h"
@@ -127,6 +128,9 @@ class Lowering {
   void declare_ports();
   void deliver_outputs();
   int add_buffer(Buffer buffer);
+  // Throws UsageError where so many bytes are more than the limit.
+  size_t bounded(const Layout& layout, const ir::Node* node) const;
+  void check_total() const;
   void touch(int buffer);
 
   const ir::Module& module_;
@@ -138,6 +142,8 @@ class Lowering {
   Plan plan_;
   Block* block_ = &plan_.steps;
   int clock_ = 0;
+  std::vector<const ir::Node*> node_at_;  // what was emitted when
+  size_t memory_limit_ = memory_limit_bytes();
   std::unordered_map<const ir::Value*, Place> places_;
   std::unordered_map<const ir::Value*, Tensor> constants_;
   std::unordered_set<const Group*> finished_;  // groups that their anchor's kernel does
