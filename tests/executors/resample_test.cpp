@@ -68,6 +68,14 @@ TEST(PlanResample, PoolsUnevenWindows) {
 )");
 }
 
+TEST(PlanResample, AddsOverlappingWindows) {
+  expect_kernels(R"(graph main(x: f32[2, 12, 12], y: f32[3, 5, 8]) -> (a = %1, b = %2, c = %4)
+  %1 = fold %x output_size=[5, 4] kernel=[2, 3] stride=[2, 1] low=[1, 1] high=[1, 1] dilation=[1, 1]  : f32[2, 2, 5, 4]
+  %2 = overlap_add %y step=3  : f32[3, 20]
+  %4 = relu %2  : f32[3, 20]
+)");
+}
+
 TEST(PlanResample, SumsProducts) {
   expect_kernels(
       R"(graph main(x: f32[2, 3, 4, 5], y: f32[2, 5, 3, 7], z: f32[7, 5], p: f32[4, 5, 6], q: f32[6, 2, 3]) -> (a = %1, b = %2, c = %3, d = %4, e = %5, f = %6)
