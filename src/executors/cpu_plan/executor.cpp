@@ -1,6 +1,5 @@
 #include "executors/cpu_plan/executor.h"
 
-#include <atomic>
 #include <cstring>
 
 #include "base/error.h"
@@ -23,12 +22,6 @@ void CpuExecutor::reset() {
   if (whole_) whole_->reset();
 }
 
-std::shared_ptr<plan::ReadyPlan> CpuExecutor::plan_for(const std::vector<const Tensor*>& inputs) {
-  std::vector<const plan::Ints*> shapes;
-  for (const Tensor* t : inputs) shapes.push_back(&t->shape);
-  return plans_->get(shapes);
-}
-
 void CpuExecutor::prepare_states(const plan::Plan& plan) {
   for (size_t i = 0; i < plan.states.size(); ++i) {
     const ir::State& state = graph_->states[i];
@@ -46,57 +39,80 @@ void CpuExecutor::prepare_states(const plan::Plan& plan) {
   }
 }
 
+void CpuExecutor::note(const plan::CannotPlan& cannot) {
+  reason_ = cannot.reason + (cannot.node ? " (" + ir::describe(*cannot.node) + ")" : "");
+}
+
 HostValues CpuExecutor::run(const HostValues& given) {
   check_inputs(*graph_, given);
+  HostValues out;
+  if (!whole_ && (run_plan(given, out) || run_staged(given, out))) return out;
+  if (!whole_) {
+    whole_ = std::make_unique<MlxExecutor>(module_, graph_->name);
+    whole_->record(recorder_);
+  }
+  return whole_->run(given);
+}
+
+bool CpuExecutor::run_plan(const HostValues& given, HostValues& out) {
+  if (staged_) return false;
   std::vector<const Tensor*> inputs;
+  std::vector<const plan::Ints*> shapes;
   bool sequences = false;
   for (const ir::Value* input : graph_->inputs) {
     sequences = sequences || input->type.sequence;
-    if (!sequences) inputs.push_back(&given.at(input->name).items[0]);
+    if (sequences) break;
+    inputs.push_back(&given.at(input->name).items[0]);
+    shapes.push_back(&inputs.back()->shape);
   }
   for (const ir::Value* output : graph_->outputs) sequences = sequences || output->type.sequence;
+  if (sequences) return false;
   std::shared_ptr<plan::ReadyPlan> ready;
-  if (!whole_ && !sequences) {
-    try {
-      ready = plan_for(inputs);
-    } catch (const plan::CannotPlan& cannot) {
-      reason_ = cannot.reason + (cannot.node ? " (" + ir::describe(*cannot.node) + ")" : "");
-    }
-  } else if (!whole_) {
-    reason_ = "sequences of tensors";
+  try {
+    ready = plans_->get(shapes);
+  } catch (const plan::CannotPlan& cannot) {
+    note(cannot);
+    return false;
   }
-  if (!ready) {
-    if (!whole_) {
-      whole_ = std::make_unique<MlxExecutor>(module_, graph_->name);
-      whole_->record(recorder_);
-    }
-    return whole_->run(given);
-  }
-  const plan::Plan& plan = ready->plan;
-  prepare_states(plan);
-  const plan::ReadyPlan::Lease instance = ready->take();
-  auto at = [&](const std::vector<int>& buffers, size_t i) -> std::byte*& {
-    return instance->base[static_cast<size_t>(buffers[i])];
-  };
-  std::vector<Tensor> held;  // contiguous copies of strided inputs
-  held.reserve(inputs.size());
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    held.push_back(inputs[i]->contiguous());
-    at(plan.input_buffers, i) = const_cast<std::byte*>(held.back().data);
-  }
-  for (size_t i = 0; i < states_.size(); ++i) at(plan.state_buffers, i) = states_[i].mutable_data();
-  HostValues out;
-  for (size_t i = 0; i < plan.outputs.size(); ++i) {
-    Tensor& result = instance->results[i];
-    if (!result.owner || result.owner.use_count() > 1)
-      result = Tensor::zeros(plan.outputs[i].dtype, plan.outputs[i].shape);
-    std::atomic_thread_fence(std::memory_order_acquire);  // after the last reader let go
-    at(plan.output_buffers, i) = result.mutable_data();
-    out[graph_->output_names[i]] = {{result}, false};
-  }
+  prepare_states(ready->plan);
   if (recorder_) recorder_->begin_nodes();
-  ready->run(*instance, observer_ ? &observer_ : nullptr);
-  return out;
+  std::vector<Tensor> results = ready->run(inputs, states_, observer_ ? &observer_ : nullptr);
+  for (size_t i = 0; i < results.size(); ++i) out[graph_->output_names[i]] = {{std::move(results[i])}, false};
+  return true;
+}
+
+bool CpuExecutor::run_staged(const HostValues& given, HostValues& out) {
+  if (!staged_) {
+    symbols_ = std::make_unique<SymbolTable>(*graph_);
+    staged_ = std::make_unique<plan::StagedGraph>(module_, *graph_, *symbols_);
+  }
+  plan::StagedGraph::Frame frame;
+  InputShapes shapes;
+  for (const ir::Value* input : graph_->inputs) {
+    const HostValue& value = given.at(input->name);
+    shapes.push_back(input->type.sequence ? std::nullopt : std::optional(value.items[0].shape));
+    frame.values[input] = value;
+  }
+  frame.env = bind_symbols(*graph_, shapes);
+  if (states_.empty())
+    for (const ir::State& state : graph_->states) {
+      plan::Ints shape;
+      for (const ir::Dim& d : state.before->shape()) shape.push_back(d.eval(frame.env));
+      states_.push_back(state.initial ? *state.initial : Tensor::zeros(state.before->dtype(), shape));
+    }
+  for (size_t i = 0; i < states_.size(); ++i) frame.values[graph_->states[i].before] = {{states_[i]}, false};
+  if (recorder_) recorder_->begin_nodes();
+  try {
+    staged_->run(frame, observer_ ? &observer_ : nullptr);
+  } catch (const plan::CannotPlan& cannot) {
+    note(cannot);
+    return false;
+  }
+  for (size_t i = 0; i < graph_->outputs.size(); ++i)
+    out[graph_->output_names[i]] = staged_->value_of(graph_->outputs[i], frame);
+  for (size_t i = 0; i < states_.size(); ++i)
+    states_[i] = staged_->value_of(graph_->states[i].after, frame).items.at(0);
+  return true;
 }
 
 void CpuExecutor::record(ProfileRecorder* recorder) {
@@ -113,7 +129,7 @@ void CpuExecutor::record(ProfileRecorder* recorder) {
 
 std::vector<std::string> CpuExecutor::fallbacks() const {
   if (whole_) return {"the whole graph: " + reason_};
-  return plans_->fallbacks();
+  return staged_ ? staged_->fallbacks() : plans_->fallbacks();
 }
 
 }  // namespace godwit::executors

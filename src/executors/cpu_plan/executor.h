@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "executors/cpu_plan/plan_cache.h"
+#include "executors/cpu_plan/staged.h"
 #include "executors/executor.h"
 #include "executors/mlx/executor.h"
 
@@ -26,17 +27,21 @@ class CpuExecutor : public Executor {
   void record(ProfileRecorder* recorder) override;
   // Called when a step is done, in the runs that follow.
   void observe(std::function<void(const plan::Step&)> observer) { observer_ = std::move(observer); }
-  size_t arena_bytes() const { return plans_->arena_bytes(); }
+  size_t arena_bytes() const { return plans_->arena_bytes() + (staged_ ? staged_->arena_bytes() : 0); }
 
  private:
-  std::shared_ptr<plan::ReadyPlan> plan_for(const std::vector<const Tensor*>& inputs);
+  bool run_plan(const HostValues& given, HostValues& out);
+  bool run_staged(const HostValues& given, HostValues& out);
   void prepare_states(const plan::Plan& plan);
+  void note(const plan::CannotPlan& cannot);
 
   const ir::Module& module_;
   const ir::Graph* graph_;
   std::unique_ptr<plan::PlanCache> plans_;
   std::vector<Tensor> states_;
-  std::unique_ptr<MlxExecutor> whole_;  // where the graph cannot be planned
+  std::unique_ptr<SymbolTable> symbols_;
+  std::unique_ptr<plan::StagedGraph> staged_;  // where the graph cannot be planned as one
+  std::unique_ptr<MlxExecutor> whole_;         // or in parts
   std::string reason_;
   std::function<void(const plan::Step&)> observer_;
   ProfileRecorder* recorder_ = nullptr;

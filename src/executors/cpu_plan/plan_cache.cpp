@@ -1,6 +1,7 @@
 #include "executors/cpu_plan/plan_cache.h"
 
 #include <algorithm>
+#include <atomic>
 #include <set>
 
 #include "base/error.h"
@@ -51,11 +52,44 @@ void ReadyPlan::run(const Instance& instance, const std::function<void(const Ste
   run_block(plan.steps, {instance.base.data(), pool, after});
 }
 
-std::shared_ptr<ReadyPlan> PlanCache::get(const std::vector<const Ints*>& shapes) {
+std::vector<Tensor> ReadyPlan::run(const std::vector<const Tensor*>& inputs, std::vector<Tensor>& states,
+                                   const std::function<void(const Step&)>* after) {
+  const Lease instance = take();
+  auto at = [&](const std::vector<int>& buffers, size_t i) -> std::byte*& {
+    return instance->base[static_cast<size_t>(buffers[i])];
+  };
+  std::vector<Tensor> held;  // contiguous copies of strided inputs
+  held.reserve(inputs.size());
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const Layout& expected = plan.inputs[i];
+    require<InternalError>(inputs[i]->shape == expected.shape && inputs[i]->dtype == expected.dtype,
+                           "a plan is given {} as its input {}", describe(*inputs[i]), i);
+    held.push_back(inputs[i]->contiguous());
+    at(plan.input_buffers, i) = const_cast<std::byte*>(held.back().data);
+  }
+  for (size_t i = 0; i < states.size(); ++i) at(plan.state_buffers, i) = states[i].mutable_data();
+  for (size_t i = 0; i < plan.outputs.size(); ++i) {
+    Tensor& result = instance->results[i];
+    if (!result.owner || result.owner.use_count() > 1)
+      result = Tensor::zeros(plan.outputs[i].dtype, plan.outputs[i].shape);
+    std::atomic_thread_fence(std::memory_order_acquire);  // after the last reader let go
+    at(plan.output_buffers, i) = result.mutable_data();
+  }
+  std::vector<Tensor> results = instance->results;
+  run(*instance, after);
+  return results;
+}
+
+std::shared_ptr<ReadyPlan> PlanCache::get(const std::vector<const Ints*>& shapes, const ir::Dim::Env* values) {
+  Ints bound;
+  for (const std::string& symbol : symbols_) {
+    const auto value = values->find(symbol);
+    bound.push_back(value == values->end() ? -1 : value->second);
+  }
   const std::lock_guard lock(mutex_);
   auto found = std::find_if(plans_.begin(), plans_.end(), [&](const auto& ready) {
-    return std::equal(shapes.begin(), shapes.end(), ready->shapes.begin(),
-                      [](const Ints* a, const Ints& b) { return *a == b; });
+    return ready->bound == bound && std::equal(shapes.begin(), shapes.end(), ready->shapes.begin(),
+                                               [](const Ints* a, const Ints& b) { return *a == b; });
   });
   if (found != plans_.end()) {
     plans_.splice(plans_.begin(), plans_, found);
@@ -63,10 +97,10 @@ std::shared_ptr<ReadyPlan> PlanCache::get(const std::vector<const Ints*>& shapes
   }
   std::vector<Ints> given;
   for (const Ints* s : shapes) given.push_back(*s);
-  const ir::Dim::Env env = bind_symbols(graph_, InputShapes(given.begin(), given.end()));
+  const ir::Dim::Env env = values ? *values : bind_symbols(graph_, InputShapes(given.begin(), given.end()));
   Plan plan = Lowering(module_, graph_, env, weights_, ThreadPool::shared().threads()).finish();
   if (plans_.size() == plans_kept) plans_.pop_back();
-  plans_.push_front(std::make_shared<ReadyPlan>(std::move(given), std::move(plan)));
+  plans_.push_front(std::make_shared<ReadyPlan>(std::move(given), std::move(bound), std::move(plan)));
   return plans_.front();
 }
 
