@@ -75,6 +75,18 @@ TEST(PlanStaged, LoopsOverWhatGrows) {
   EXPECT_TRUE(a.fallbacks.empty());
 }
 
+TEST(PlanStaged, PlansBetweenSequences) {
+  const Agreement a = expect_agreement(R"(graph main(x: f32[3, 4], i: i64[]) -> (y = %5)
+  %1 = exp %x  : f32[3, 4]
+  %2 = sequence %x, %1, %x  : seq(f32[3, 4])
+  %3 = sequence_at %2, %i  : f32[3, 4]
+  %4 = add %3, %1  : f32[3, 4]
+  %5 = softmax %4  : f32[3, 4]
+)",
+                                       {}, 1e-5, 6);
+  EXPECT_EQ(a.fallbacks, (std::vector<std::string>{"sequence", "sequence_at"}));
+}
+
 TEST(PlanStaged, ChoosesBetweenShapes) {
   const Agreement a = expect_agreement(R"(graph main(x: f32[3, 4], c: bool[]) -> (a = %2)
   %1 = if %c  : f32[P, 4] {

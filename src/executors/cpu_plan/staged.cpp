@@ -185,7 +185,11 @@ void StagedGraph::run(Frame& frame, const Observer* after) const {
       inputs.push_back(&tensor_of(*found));
       shapes.push_back(&inputs.back()->shape);
     }
-    std::vector<Tensor> results = stage.plans->get(shapes, &frame.env)->run(inputs, no_states, after);
+    const std::shared_ptr<ReadyPlan> ready = stage.plans->get(shapes, &frame.env);
+    for (size_t i = 0; i < inputs.size(); ++i)
+      if (ready->plan.inputs[i].shape != inputs[i]->shape || ready->plan.inputs[i].dtype != inputs[i]->dtype)
+        throw CannotPlan{stage.stretch.inputs[i]->producer, "the graph declares another result than the node gives"};
+    std::vector<Tensor> results = ready->run(inputs, no_states, after);
     for (size_t i = 0; i < results.size(); ++i)
       frame.values[stage.stretch.outputs[i]] = of_tensor(std::move(results[i]));
   }
