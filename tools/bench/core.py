@@ -10,7 +10,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.normpath(os.path.join(HERE, "..", ".."))
-sys.path[1:1] = [os.path.join(ROOT, "tools", folder) for folder in ("real_models", "reference", "sweeps", "demo")]
+sys.path += [os.path.join(ROOT, "tools", folder) for folder in ("real_models", "reference", "sweeps", "demo")]
 ROUNDS = 5
 SECONDS = 0.6  # of calls, a side and round
 WARM_UP = 3    # seconds at most, before the first round

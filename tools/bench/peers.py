@@ -36,12 +36,8 @@ def torch_peer(module, arguments, name="torch"):
 
 def export_onnx(module, arguments, folder):
     """The module as an ONNX file, and the values for its inputs."""
-    import logging
-
     import torch
     path = os.path.join(folder, "model.onnx")
-    for name in ("onnxscript", "onnx_ir"):  # tells on stdout of every step it leaves as it is
-        logging.getLogger(name).setLevel(logging.ERROR)
     torch.onnx.export(module, arguments, path, dynamo=True, verbose=False)
     return path, [value.numpy() for value in arguments]
 

