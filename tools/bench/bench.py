@@ -13,6 +13,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
@@ -32,6 +33,20 @@ def default_isas(setting):
     """The best of each family that the machine has: its AVX-512 and AVX2, or NEON."""
     there = json.loads(run_program([setting.program("godwit_bench_machine"), "--isas"]))
     return [found[0] for family in FAMILIES if (found := [isa for isa in family if isa in there])] or there[:1]
+
+
+def busy_share(seconds=0.4):
+    """Of the processors' time, what others take right now; 0 where the system does not tell."""
+    def now():
+        with open("/proc/stat") as file:
+            ticks = list(map(int, file.readline().split()[1:9]))
+        return sum(ticks), ticks[3] + ticks[4]  # all; idle and waiting
+    try:
+        (all_before, idle_before), _ = now(), time.sleep(seconds)
+        all_after, idle_after = now()
+    except OSError:
+        return 0.0
+    return 1 - (idle_after - idle_before) / max(all_after - all_before, 1)
 
 
 def measure(name, setting):
@@ -97,8 +112,11 @@ def measure_all(arguments, setting):
             tell(f"[{i + 1}/{len(wanted)}] {name}: from {arguments.results}")
             continue
         tell(f"[{i + 1}/{len(wanted)}] {name} ...")
+        busy = busy_share()
+        if busy > report.BUSY:
+            tell(f"    others keep {100 * busy:.0f} % of the machine busy: the figures will not mean much")
         result = measure_apart(name, section, arguments, setting)
-        results[name] = result | {"date": datetime.date.today().isoformat()}
+        results[name] = result | {"date": datetime.date.today().isoformat(), "busy": busy}
         tell("    " + in_one_line(result))
         if arguments.results:
             with open(arguments.results, "a") as file:

@@ -30,12 +30,14 @@ def sentences(encoder):
 
 
 def trained(attention="sdpa"):
+    import export  # noqa: F401  before transformers
     import transformers
     return sentences(transformers.AutoModel.from_pretrained(package_file(PACKAGE, "model"), attn_implementation=attention))
 
 
 def random_twin():
     """As large as MiniLM-L6, for machines without its weights."""
+    import export  # noqa: F401  before transformers
     import transformers
     config = transformers.BertConfig(hidden_size=384, num_hidden_layers=6, num_attention_heads=12, intermediate_size=1536)
     return sentences(transformers.BertModel(config, add_pooling_layer=False))
