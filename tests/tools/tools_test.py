@@ -86,9 +86,21 @@ class BenchmarkReport(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "results.jsonl")
             with open(path, "w") as file:
-                for value in ({"name": "a", "x": 1}, {"name": "b", "skipped": "no"}, {"name": "a", "x": 2}):
+                for value in ({"name": "a", "x": 1}, {"name": "b", "skipped": "no"}, {"name": "a", "x": 2},
+                              {"name": "c", "busy": 0.5}):
                     file.write(json.dumps(value) + "\n")
             self.assertEqual(bench.known_results(path), {"a": {"name": "a", "x": 2}})
+
+
+    @unittest.skipUnless(os.path.exists("/proc/stat"), "the system does not tell")
+    def test_our_own_work_is_not_that_of_others(self):
+        import bench
+        others = bench.Others()
+        subprocess.run([sys.executable, "-c", "import time; end = time.time() + 0.5\nwhile time.time() < end: pass"], check=True)
+        _, busy, ours = (after - before for before, after in zip(others.start, others.now()))
+        self.assertGreater(ours, 0.1)
+        self.assertGreaterEqual(busy, 0.5 * ours)
+        self.assertTrue(0 <= others.share() <= 1)
 
 
 class BenchmarkRows(unittest.TestCase):

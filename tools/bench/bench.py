@@ -4,8 +4,9 @@
     bench.py [--godwit build/bin/godwit] [--threads 2] [--isas avx512_vnni,avx2] [--only WORD...] [--results FILE.jsonl]
 
 Run it on an idle machine. Each row runs in a process of its own: one that fails is named in the table, and the others
-go on. With --results a row that FILE holds already is not measured again, so that a table can be made in pieces. With
---only the table goes to stdout and not to docs/benchmarks.md. The table says what is compared, and how.
+go on. With --results a row that FILE holds already is not measured again, unless others kept the machine busy then: so a
+table can be made in pieces (--budget). With --only or --budget the table goes to stdout and not to docs/benchmarks.md.
+The table says what is compared, and how.
 """
 import argparse
 import datetime
@@ -35,18 +36,27 @@ def default_isas(setting):
     return [found[0] for family in FAMILIES if (found := [isa for isa in family if isa in there])] or there[:1]
 
 
-def busy_share(seconds=0.4):
-    """Of the processors' time, what others take right now; 0 where the system does not tell."""
+class Others:
+    """What share of the machine others take while this process and its children measure; 0 where the system does not tell."""
+
+    def __init__(self):
+        self.start = self.now()
+
+    @staticmethod
     def now():
-        with open("/proc/stat") as file:
-            ticks = list(map(int, file.readline().split()[1:9]))
-        return sum(ticks), ticks[3] + ticks[4]  # all; idle and waiting
-    try:
-        (all_before, idle_before), _ = now(), time.sleep(seconds)
-        all_after, idle_after = now()
-    except OSError:
-        return 0.0
-    return 1 - (idle_after - idle_before) / max(all_after - all_before, 1)
+        """Seconds: of all processors, of all processes, of our own children that have ended."""
+        try:
+            with open("/proc/stat") as file:
+                ticks = list(map(int, file.readline().split()[1:9]))
+        except OSError:
+            return 0, 0, 0
+        idle, second = ticks[3] + ticks[4], os.sysconf("SC_CLK_TCK")
+        children = os.times()
+        return sum(ticks) / second, (sum(ticks) - idle) / second, children.children_user + children.children_system
+
+    def share(self):
+        whole, busy, ours = (after - before for before, after in zip(self.start, self.now()))
+        return max(0.0, busy - ours) / max(whole, 0.01)
 
 
 def measure(name, setting):
@@ -87,13 +97,15 @@ def in_one_line(result):
 
 
 def known_results(path):
-    """The last result of each row; rows that were left out are tried again."""
+    """The last result of each row; rows that were left out, or measured on a busy machine, are tried again."""
     found = {}
     if path and os.path.exists(path):
         with open(path) as file:
             for line in file:
                 result = json.loads(line)
-                if "skipped" not in result:
+                if "skipped" in result or result.get("busy", 0) > report.BUSY:
+                    found.pop(result["name"], None)
+                else:
                     found[result["name"]] = result
     return found
 
@@ -106,22 +118,25 @@ def wanted_rows(arguments):
 
 def measure_all(arguments, setting):
     results, wanted = known_results(arguments.results), wanted_rows(arguments)
-    order = [name for name, _ in wanted]
+    start = time.monotonic()
     for i, (name, section) in enumerate(wanted):
         if name in results:
             tell(f"[{i + 1}/{len(wanted)}] {name}: from {arguments.results}")
             continue
+        if arguments.budget and time.monotonic() - start > arguments.budget:
+            tell(f"[{i + 1}/{len(wanted)}] {name}: left for another time")
+            continue
         tell(f"[{i + 1}/{len(wanted)}] {name} ...")
-        busy = busy_share()
-        if busy > report.BUSY:
-            tell(f"    others keep {100 * busy:.0f} % of the machine busy: the figures will not mean much")
+        others = Others()
         result = measure_apart(name, section, arguments, setting)
-        results[name] = result | {"date": datetime.date.today().isoformat(), "busy": busy}
+        results[name] = result | {"date": datetime.date.today().isoformat(), "busy": others.share()}
         tell("    " + in_one_line(result))
+        if results[name]["busy"] > report.BUSY:
+            tell(f"    others kept {100 * results[name]['busy']:.0f} % of the machine busy: the figures do not mean much")
         if arguments.results:
             with open(arguments.results, "a") as file:
                 file.write(json.dumps(results[name]) + "\n")
-    return [results[name] for name in order]
+    return [results[name] for name, _ in wanted if name in results]
 
 
 def parse(argv):
@@ -132,7 +147,8 @@ def parse(argv):
                         "(default: the best one, and avx2 where that is another)")
     parser.add_argument("--only", nargs="+", help="rows whose names contain one of these")
     parser.add_argument("--results", help="a file that keeps the results, a row a line")
-    parser.add_argument("--summary", help="where the table goes (default: docs/benchmarks.md; with --only stdout)")
+    parser.add_argument("--budget", type=float, help="seconds after which no row is begun")
+    parser.add_argument("--summary", help="where the table goes (default: docs/benchmarks.md)")
     parser.add_argument("--timeout", type=int, default=900, help="seconds for a row")
     parser.add_argument("--row", help=argparse.SUPPRESS)
     return parser.parse_args(argv)
@@ -149,7 +165,7 @@ def main(argv=None):
     machine = next((r["machine"] for r in results if r["name"] == MACHINE and "machine" in r), None)
     text = report.document([r for r in results if r["section"] != MACHINE], machine, setting.threads, setting.isas)
     print(text)
-    summary = arguments.summary or (None if arguments.only else os.path.join(ROOT, "docs", "benchmarks.md"))
+    summary = arguments.summary or (None if arguments.only or arguments.budget else os.path.join(ROOT, "docs", "benchmarks.md"))
     if summary:
         with open(summary, "w") as file:
             file.write(text)

