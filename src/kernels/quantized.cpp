@@ -148,24 +148,4 @@ void quantized_gemm(const QuantizedGemm& g, ThreadPool& pool, const Done& done) 
   }
 }
 
-void quantized_take(const QuantizedTake& t, float* out, ThreadPool& pool) {
-  const QuantizedShape& s = t.shape;
-  const int64_t per_word = 32 / s.bits, words = s.k / per_word, groups = s.k / s.group;
-  const uint32_t mask = (1u << s.bits) - 1;
-  pool.parallel_for(t.count, 1 + (1 << 14) / (s.k + 1), [&](int64_t first, int64_t last) {
-    for (int64_t i = first; i < last; ++i) {
-      int64_t row = t.index_type == DType::i64 ? static_cast<const int64_t*>(t.indices)[i]
-                                               : static_cast<const int32_t*>(t.indices)[i];
-      row = std::clamp<int64_t>(row < 0 ? row + s.n : row, 0, s.n - 1);
-      float* to = out + i * s.k;
-      for (int64_t w = 0; w < words; ++w) {
-        const uint32_t word = t.weight[row * words + w];
-        const int64_t group = row * groups + w * per_word / s.group;
-        for (int64_t j = 0; j < per_word; ++j)
-          to[w * per_word + j] = t.scales[group] * static_cast<float>(word >> (j * s.bits) & mask) + t.biases[group];
-      }
-    }
-  });
-}
-
 }  // namespace godwit::kernels

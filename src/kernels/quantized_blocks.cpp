@@ -1,6 +1,5 @@
 // Products with quantised weights in int8: activations are rounded group by group, numbers are multiplied as they are.
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 #include <limits>
 #include <utility>
@@ -180,47 +179,91 @@ HWY_INLINE VI nearest(V x) {
 #endif
 }
 
-// `size` activations to values, 32 of which lie `rows` * 32 behind the 32 before them; their scale to factors[0], the
-// sum of the rounded ones to factors[rows].
-template <class Dot>
-HWY_INLINE void round_group(const float* x, int64_t size, int64_t rows, typename Dot::Value* values, float* factors) {
-  const D d;
-  const DI di;
-  // As whole numbers, sizes of floats are in order, and what is not finite is above the rest.
-  VI largest = hn::Zero(di);
-  const VI sign = hn::Set(di, 0x7fffffff);
+// As whole numbers, sizes of floats are in order, and what is not finite is above the rest.
+template <int64_t size>
+HWY_INLINE int32_t largest_size(const float* x) {
+  const DI d;
+  VI largest = hn::Zero(d);
+#pragma GCC unroll 32
   for (int64_t i = 0; i < size; i += lanes)
-    largest = hn::Max(largest, hn::And(hn::BitCast(di, hn::LoadU(d, x + i)), sign));
-  const int32_t most_bits = hn::GetLane(hn::MaxOfLanes(di, largest));
-  float most;
-  std::memcpy(&most, &most_bits, 4);
-  constexpr float smallest = 1e-35f;  // below, 127 / most would overflow
-  const bool bad = !std::isfinite(most);
-  // What is not finite is rounded to anything: its scale is NaN.
-  const V inverse = hn::Set(d, bad || most < smallest ? 0.0f : 127.0f / most);
-  VI sum = hn::Zero(di);
-  for (int64_t i = 0; i < size; i += chunk, values += rows * chunk) {
+    largest = hn::Max(largest, hn::And(hn::BitCast(d, hn::LoadU(D(), x + i)), hn::Set(d, 0x7fffffff)));
+  return hn::GetLane(hn::MaxOfLanes(d, largest));
+}
+
+// Rounded activations to values, 32 of which lie `step` behind the 32 before them; gives their sum.
+template <class Dot, int64_t size>
+HWY_INLINE int32_t round_group(const float* x, float inverse, int64_t step, typename Dot::Value* values) {
+  const DI d;
+  VI sum = hn::Zero(d);
+#pragma GCC unroll 4
+  for (int64_t i = 0; i < size; i += chunk, values += step) {
     VI q[chunk / lanes];
 #pragma GCC unroll 16
     for (int64_t j = 0; j < chunk / lanes; ++j) {
-      q[j] = nearest(hn::Mul(hn::LoadU(d, x + i + j * lanes), inverse));
+      q[j] = nearest(hn::Mul(hn::LoadU(D(), x + i + j * lanes), hn::Set(D(), inverse)));
       sum = hn::Add(sum, q[j]);
     }
     Dot::store(q, values);
   }
-  factors[0] = bad ? std::numeric_limits<float>::quiet_NaN() : most < smallest ? 0.0f : most / 127.0f;
-  factors[rows] = factors[0] * static_cast<float>(hn::GetLane(hn::SumOfLanes(di, sum)));
+  return hn::GetLane(hn::SumOfLanes(d, sum));
+}
+
+// Up to 16 groups of a row, so that they need not wait for one another's sums over lanes.
+constexpr int64_t batch = 16;
+struct Batch {
+  alignas(64) int32_t most[batch] = {}, sums[batch] = {};
+  alignas(64) float inverse[batch], scale[batch], scaled_sums[batch];
+
+  HWY_INLINE void find_scales() {
+    const D d;
+    const DI di;
+    constexpr float smallest = 1e-35f;  // below, 127 / most would overflow
+    for (int64_t i = 0; i < batch; i += lanes) {
+      const VI bits = hn::Load(di, most + i);
+      const V value = hn::BitCast(d, bits);
+      const auto bad = hn::RebindMask(d, hn::Gt(bits, hn::Set(di, 0x7f7fffff)));
+      const auto small = hn::Lt(value, hn::Set(d, smallest));
+      // What is not finite is rounded to anything: its scale is NaN.
+      const V found = hn::IfThenZeroElse(small, hn::Div(hn::Set(d, 127.0f), value));
+      hn::Store(hn::IfThenZeroElse(bad, found), d, inverse + i);
+      const V step = hn::IfThenZeroElse(small, hn::Div(value, hn::Set(d, 127.0f)));
+      hn::Store(hn::IfThenElse(bad, hn::Set(d, std::numeric_limits<float>::quiet_NaN()), step), d, scale + i);
+    }
+  }
+  HWY_INLINE void scale_sums() {
+    const D d;
+    for (int64_t i = 0; i < batch; i += lanes)
+      hn::Store(hn::Mul(hn::ConvertTo(d, hn::Load(DI(), sums + i)), hn::Load(d, scale + i)), d, scaled_sums + i);
+  }
+};
+
+// A part of a tile at a time, which the first-level cache holds until its lines are full.
+template <class Dot, int64_t size>
+void round_rows(const QuantizedGemm& g, int64_t first, int64_t last) {
+  const Rounded<Dot> x(g);
+  for (int64_t tile = first / x.step; tile * x.step < last; ++tile)
+    for (int64_t group = 0; group < x.groups; group += batch)
+      for (int64_t r = 0, rows = x.rows(tile); r < rows; ++r) {
+        const int64_t count = std::min(batch, x.groups - group);
+        const float* from = g.a + (tile * x.step + r) * g.a_stride + group * size;
+        auto* values = x.values(tile, group * size) + r * chunk;
+        float* factors = x.factors(tile, group) + r;
+        Batch b;
+        for (int64_t i = 0; i < count; ++i) b.most[i] = largest_size<size>(from + i * size);
+        b.find_scales();
+        for (int64_t i = 0; i < count; ++i)
+          b.sums[i] = round_group<Dot, size>(from + i * size, b.inverse[i], rows * chunk, values + i * size * rows);
+        b.scale_sums();
+        for (int64_t i = 0; i < count; ++i, factors += 2 * rows)
+          factors[0] = b.scale[i], factors[rows] = b.scaled_sums[i];
+      }
 }
 
 template <class Dot>
 void prepare(const QuantizedGemm& g, int64_t first, int64_t last) {
-  const Rounded<Dot> x(g);
-  for (int64_t row = first; row < last; ++row) {
-    const int64_t tile = row / x.step, r = row % x.step, rows = x.rows(tile);
-    for (int64_t at = 0; at < x.groups; ++at)
-      round_group<Dot>(g.a + row * g.a_stride + at * g.shape.group, g.shape.group, rows,
-                       x.values(tile, at * g.shape.group) + r * chunk, x.factors(tile, at) + r);
-  }
+  if (g.shape.group == 32) return round_rows<Dot, 32>(g, first, last);
+  if (g.shape.group == 64) return round_rows<Dot, 64>(g, first, last);
+  round_rows<Dot, 128>(g, first, last);
 }
 
 // A tile of C: rows by one panel, over some groups.
