@@ -85,7 +85,7 @@ Place matrices(Lowering& l, const ir::Node& node, const Place& from, const std::
 }
 
 bool einsum(Lowering& l, const ir::Node& node) {
-  if (node.inputs.size() != 2 || node.output()->dtype() != DType::f32) return false;
+  if (node.inputs.size() != 2 || !computes_in_float(node.output()->dtype())) return false;
   const Place x = l.place(node.inputs[0]), y = l.place(node.inputs[1]);
   const Ints result = l.shape(node.output());
   const auto labels =

@@ -28,6 +28,7 @@ class CpuExecutor : public Executor {
   // Called when a step is done, in the runs that follow.
   void observe(std::function<void(const plan::Step&)> observer) { observer_ = std::move(observer); }
   size_t arena_bytes() const { return plans_->arena_bytes() + (staged_ ? staged_->arena_bytes() : 0); }
+  size_t packed_bytes() const { return plans_->packed_bytes(); }  // of weights in the form that kernels read
 
  private:
   bool run_plan(const HostValues& given, HostValues& out);

@@ -21,21 +21,27 @@ Place add_windows(Lowering& l, const ir::Node& node, const Place& x, const Ints&
   return out;
 }
 
+// Sums are float32: a half type is rounded once they are complete.
+void deliver(Lowering& l, const ir::Node& node, const Place& sums) {
+  if (node.output()->dtype() == DType::f32) return l.alias(node.output(), sums);
+  l.copy(node, sums, l.result(node.output()));
+}
+
 // (..., frames, size) -> (..., (frames - 1) * step + size)
 bool overlap_add(Lowering& l, const ir::Node& node) {
-  if (node.output()->dtype() != DType::f32) return false;
+  if (!computes_in_float(node.output()->dtype())) return false;
   const Place x = l.place(node.inputs[0]);
   const Layout sums = Layout::row_major(DType::f32, l.shape(node.output()));
   Ints strides = sums.strides;
   strides.back() = Attributes(node, l.env()).integer("step");
   strides.push_back(1);
-  l.alias(node.output(), add_windows(l, node, x, strides, sums));
+  deliver(l, node, add_windows(l, node, x, strides, sums));
   return true;
 }
 
 // x (N, C * kernel..., places) -> (N, C, output_size...), pads cut off.
 bool fold(Lowering& l, const ir::Node& node) {
-  if (node.output()->dtype() != DType::f32) return false;
+  if (!computes_in_float(node.output()->dtype())) return false;
   const Attributes a(node, l.env());
   const Ints kernel = a.ints("kernel"), stride = a.ints("stride"), low = a.ints("low"), high = a.ints("high");
   const Ints dilation = a.ints("dilation"), shape = l.shape(node.output());
@@ -58,7 +64,7 @@ bool fold(Lowering& l, const ir::Node& node) {
   Place out = add_windows(l, node, x, strides, sums);
   out.layout.shape = shape;
   for (size_t i = 0; i < n; ++i) out.layout.offset += low[i] * sums.strides[2 + i];
-  l.alias(node.output(), out);
+  deliver(l, node, out);
   return true;
 }
 

@@ -112,6 +112,11 @@ std::vector<std::string> PlanCache::fallbacks() const {
   return {names.begin(), names.end()};
 }
 
+size_t PlanCache::packed_bytes() const {
+  const std::lock_guard lock(mutex_);
+  return weights_.bytes();
+}
+
 size_t PlanCache::arena_bytes() const {
   const std::lock_guard lock(mutex_);
   size_t bytes = 0;

@@ -69,12 +69,13 @@ class PlanCache {
       : module_(module), graph_(graph), symbols_(std::move(symbols)) {}
 
   // The plan for inputs of these shapes, in the order of the graph's inputs, and for the values of the symbols where
-  // there are any. Throws CannotPlan where the graph has to run another way, UsageError where it cannot take such inputs
-  // or they need too much memory.
+  // there are any. Throws CannotPlan where the graph has to run another way, UsageError where it cannot take such
+  // inputs or they need too much memory.
   std::shared_ptr<ReadyPlan> get(const std::vector<const Ints*>& shapes, const ir::Dim::Env* values = nullptr);
 
   std::vector<std::string> fallbacks() const;  // of the plans at hand: "conv (node conv1)"
   size_t arena_bytes() const;
+  size_t packed_bytes() const;  // of weights in the form that kernels read
 
  private:
   const ir::Module& module_;

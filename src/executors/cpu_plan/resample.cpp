@@ -24,7 +24,7 @@ bool resize(Lowering& l, const ir::Node& node) {
   const DType dtype = node.output()->dtype();
   const bool gathers = a.text("mode") == "nearest";
   const Ints shape = l.shape(node.inputs[0]), axes = a.ints("axes"), size = a.ints("size");
-  if (a.text("coordinates") == "tf_crop_and_resize" || !(gathers ? item_size(dtype) <= 8 : dtype == DType::f32))
+  if (a.text("coordinates") == "tf_crop_and_resize" || !(gathers ? item_size(dtype) <= 8 : computes_in_float(dtype)))
     return false;
   const std::vector<double> scales = a.reals("scales");
   std::vector<AxisPass> passes;

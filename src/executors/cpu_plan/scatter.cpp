@@ -50,7 +50,7 @@ Ints broadcast_strides(const Layout& layout, const Ints& shape) {
 bool scatter(Lowering& l, const ir::Node& node) {
   const Attributes a(node, l.env());
   const auto reduction = reduction_of(a.text("reduction"));
-  const DType dtype = node.output()->dtype();
+  const DType dtype = computed_as(node.output()->dtype());
   const Ints shape = l.shape(node.output());
   const Place indices = l.place(node.inputs[1]), updates = l.place(node.inputs[2]);
   const Ints& count = indices.layout.shape;
@@ -70,7 +70,7 @@ bool scatter(Lowering& l, const ir::Node& node) {
 // indices (..., k) name places along the first k axes; each takes a slice of the updates.
 bool scatter_nd(Lowering& l, const ir::Node& node) {
   const auto reduction = reduction_of(Attributes(node, l.env()).text("reduction"));
-  const DType dtype = node.output()->dtype();
+  const DType dtype = computed_as(node.output()->dtype());
   const Ints shape = l.shape(node.output()), strides = row_major_strides(shape);
   const Place indices = l.place(node.inputs[1]), updates = l.place(node.inputs[2]);
   const auto k = static_cast<size_t>(indices.layout.shape.back());
@@ -95,7 +95,7 @@ bool scatter_nd(Lowering& l, const ir::Node& node) {
 bool index_put(Lowering& l, const ir::Node& node) {
   const Attributes a(node, l.env());
   const auto reduction = a.flag("accumulate") ? Scatter::Reduction::add : Scatter::Reduction::none;
-  const DType dtype = node.output()->dtype();
+  const DType dtype = computed_as(node.output()->dtype());
   const Ints shape = l.shape(node.output()), strides = row_major_strides(shape);
   std::vector<size_t> axes;
   for (int64_t axis : a.ints("axes"))

@@ -33,7 +33,7 @@ Reduced reduced(Lowering& l, const ir::Node& node) {
 
 template <class Function>
 bool emit_rows(Lowering& l, const ir::Node& node, const char* kernel, Function function) {
-  if (node.output()->dtype() != DType::f32 || node.inputs[0]->dtype() != DType::f32) return false;
+  if (!computes_in_float(node.output()->dtype()) || !computes_in_float(node.inputs[0]->dtype())) return false;
   const Reduced r = reduced(l, node);
   const Ref out = l.result(node.output()).ref();
   l.emit(node, kernel, {r.x, out}, [=, f = kernels::row_functions()](const Run& run) {
