@@ -4,12 +4,12 @@ PYTHON = $(BUILD)/venv/bin/python
 AUDIO ?=
 export GODWIT_PYTHON = $(abspath $(PYTHON))
 
-.PHONY: help build test test-fast sweep bench demo format lint clean setup-build setup-demo setup-test setup-lint
+.PHONY: help build test test-fast sweep bench demo format lint clean setup-build setup-demo setup-test setup-lint setup-sweep setup-bench
 
 help:            ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/' | expand -t 20
 
-setup-build setup-demo setup-test setup-lint:
+setup-build setup-demo setup-test setup-lint setup-sweep setup-bench:
 	@scripts/setup.sh $(@:setup-%=%)
 
 build: setup-build  ## compile; the binary is build/bin/godwit
@@ -25,10 +25,10 @@ test-fast: build  ## the quick tests, under a minute
 demo: setup-demo build  ## convert, prove, measure and run real models (AUDIO=x.wav for your own clip)
 	$(PYTHON) tools/demo/demo.py $(if $(AUDIO),--audio $(AUDIO))
 
-sweep: setup-test build  ## all model zoos and backend suites (hours), then docs/coverage.md
+sweep: setup-sweep build  ## all model zoos and backend suites (hours), then docs/coverage.md
 	scripts/sweep.sh
 
-bench: setup-test build  ## kernels and models beside PyTorch and onnxruntime, then docs/benchmarks.md
+bench: setup-bench build  ## kernels and models beside the runtimes they come from, then docs/benchmarks.md
 	$(PYTHON) tools/bench/bench.py
 
 format: setup-lint  ## clang-format over our sources

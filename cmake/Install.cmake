@@ -22,6 +22,8 @@ endif()
 install(TARGETS godwit EXPORT godwitTargets ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}"
         INCLUDES DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
 install(TARGETS godwit_app RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
+# The name that converters are looked for under; the same binary, the same verbs.
+install(CODE "file(CREATE_LINK godwit \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_BINDIR}/pytorch_to_mlx\" SYMBOLIC)")
 # What the binary starts for originals and for models that exist as Python code only.
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/tools/reference" "${PROJECT_SOURCE_DIR}/tools/export"
         DESTINATION "${CMAKE_INSTALL_DATAROOTDIR}/godwit/tools" FILES_MATCHING PATTERN "*.py")

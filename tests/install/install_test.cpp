@@ -57,6 +57,8 @@ TEST(Install, AProgramBuildsAndRunsAModel) {
 TEST(Install, TheBinaryRunsFromThePrefix) {
   const Outcome ran = run(std::string(GODWIT_INSTALLED) + "/bin/godwit --version");
   EXPECT_EQ(ran.status, 0) << ran.output;
+  const Outcome by_other_name = run(std::string(GODWIT_INSTALLED) + "/bin/pytorch_to_mlx analyze --help");
+  EXPECT_EQ(by_other_name.status, 0) << by_other_name.output;
 }
 
 }  // namespace

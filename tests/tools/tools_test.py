@@ -9,7 +9,7 @@ import unittest
 import zipfile
 
 ROOT = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
-for folder in ("scripts", "tools/reference", "tools/sweeps", "tools/demo"):
+for folder in ("scripts", "tools/reference", "tools/sweeps", "tools/demo", "tools/bench"):
     sys.path.insert(0, os.path.join(ROOT, folder))
 
 try:
@@ -39,6 +39,91 @@ class Layers(unittest.TestCase):
         self.assertEqual(len(found), 2)
         self.assertIn("ir may not use frontends", found[0])
         self.assertIn("nowhere", found[1])
+
+
+class BenchmarkReport(unittest.TestCase):
+    machine = {"cpu": "A CPU", "cores": 2, "system": "Linux x86_64", "versions": {"torch": "2"}, "read_gb_per_s": 20.0,
+               "gflops": {"avx512": 200.0, "avx2": 100.0}, "gflops_one": {"avx512": 100.0, "avx2": 50.0}}
+
+    @staticmethod
+    def row(**changes):
+        return {"name": "matmul", "section": "kernels", "goal": {"value": 1.2, "unit": "", "at_most": False}, "peer": "torch 2",
+                "peer_ms": 15.0, "peers": {"torch 2": 15.0, "other": 20.0}, "fallbacks": [], "gflop": 1.0, "gbyte": 0,
+                "notes": [], "ours": {"avx512": {"ms": 10.0, "value": 1.5}, "avx2": {"ms": 20.0, "value": 0.75}}} | changes
+
+    def test_each_instruction_set_has_its_verdict_and_its_limit(self):
+        import report
+        text = report.document([self.row()], self.machine, 2, ["avx512", "avx2"])
+        self.assertIn("| 10.000 | 1.50 | yes | 100 GFLOP/s, 50 % | 20.000 | 0.75 | no | 50 GFLOP/s, 50 % | other 20.000 ms |", text)
+        self.assertIn("1 of 2 goals are reached", text)
+        self.assertIn("matmul (avx2 0.75)", text)
+
+    def test_what_else_has_to_hold_counts(self):
+        import report
+        row = self.row(also=[{"what": "cosine", "value": 0.9994, "goal": 0.9995}])
+        self.assertEqual(report.reached(row), {"avx512": False, "avx2": False})
+        self.assertIn("cosine 0.99940 (goal 0.9995)", report.notes_of(row))
+
+    def test_a_goal_may_be_an_upper_bound(self):
+        import report
+        row = self.row(goal={"value": 1, "unit": "us a node", "at_most": True})
+        self.assertEqual(report.reached(row), {"avx512": False, "avx2": True})
+
+    def test_a_row_that_failed_is_named(self):
+        import report
+        failed = {"name": "attention", "section": "kernels", "skipped": "ImportError: no x"}
+        text = report.document([failed, self.row()], self.machine, 2, ["avx512", "avx2"])
+        self.assertIn("left out: ImportError: no x", text)
+        self.assertEqual(len({line.count("|") for line in text.splitlines() if line.startswith("|")}), 1)
+
+    def test_memory_is_compared_beyond_empty_processes(self):
+        import report
+        row = self.row(memory={"godwit": 40.0, "godwit_empty": 10.0, "onnxruntime": 80.0, "onnxruntime_empty": 60.0})
+        self.assertEqual(report.memory_table([row])[-1], "| matmul | 30.0 | 20.0 | 1.50 | no | 40.0 | 80.0 | 0.50 |")
+
+    def test_results_are_kept_and_failures_are_tried_again(self):
+        import bench
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "results.jsonl")
+            with open(path, "w") as file:
+                for value in ({"name": "a", "x": 1}, {"name": "b", "skipped": "no"}, {"name": "a", "x": 2},
+                              {"name": "c", "busy": 0.5}):
+                    file.write(json.dumps(value) + "\n")
+            self.assertEqual(bench.known_results(path), {"a": {"name": "a", "x": 2}})
+
+
+    @unittest.skipUnless(os.path.exists("/proc/stat"), "the system does not tell")
+    def test_our_own_work_is_not_that_of_others(self):
+        import bench
+        others = bench.Others()
+        subprocess.run([sys.executable, "-c", "import time; end = time.time() + 0.5\nwhile time.time() < end: pass"], check=True)
+        _, busy, ours = (after - before for before, after in zip(others.start, others.now()))
+        self.assertGreater(ours, 0.1)
+        self.assertGreaterEqual(busy, 0.5 * ours)
+        self.assertTrue(0 <= others.share() <= 1)
+
+
+class BenchmarkRows(unittest.TestCase):
+    @unittest.skipIf(np is None, "NumPy is not installed")
+    def test_every_line_of_the_table_has_its_rows(self):
+        import rows
+        names = [row.name for row in rows.all_rows()]
+        self.assertEqual(len(names), len(set(names)))
+        for part in ("matmul 2048", "conv1d", "decode", "softmax", "4-bit matrix-vector", "8-bit matmul", "silero_vad.jit",
+                     "hey_mycroft", "MiniLM-L6 32 x 128", "--quantize 8, 32 x 128", "CREPE full", "vit_tiny", "adds of 16",
+                     "two threads"):
+            self.assertTrue(any(part in name for name in names), part)
+
+    @unittest.skipIf(onnx is None, "onnx is not installed")
+    def test_the_chain_is_what_it_says(self):
+        import plan_rows
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "chain.onnx")
+            plan_rows.write_chain(path, ["Add", "Softmax"])
+            graph = onnx.load(path).graph
+        self.assertEqual([node.op_type for node in graph.node], ["Add", "Softmax"] * 500)
+        for before, after in zip(graph.node, graph.node[1:]):
+            self.assertEqual(after.input[0], before.output[0])
 
 
 class Names(unittest.TestCase):
@@ -181,8 +266,8 @@ class Coverage(unittest.TestCase):
         self.assertEqual((summary["counted"], summary["passed"], summary["rate"]), (2, 1, 0.5))
         self.assertEqual([f["name"] for f in summary["failures"]], ["b", "c"])
         self.assertEqual(summary["failures"][1]["reason"], "in 'site-packages/x/y.py': off")
-        self.assertEqual(summary["title"], "timm through pt2")
-        self.assertEqual(models.summarize(options, rows, 9)["title"], "timm through pt2 (the first 3 of 9)")
+        self.assertEqual(summary["title"], "timm through pt2, both executors")
+        self.assertEqual(models.summarize(options, rows, 9)["title"], "timm through pt2 (the first 3 of 9), both executors")
 
 
 @unittest.skipIf(np is None, "NumPy is not installed")

@@ -1,61 +1,74 @@
 """Products of 4- and 8-bit weights: one row of activations beside the memory's speed, 512 rows beside llama.cpp."""
 import json
-import os
 import statistics
-import subprocess
 import tempfile
 
 import llama_prompt
+from core import ROUNDS, run_program
 
-ROUNDS = 5
+SECTION = "quantised products"
 
 
-def kernel(binary, rows, outputs, inputs, bits, group, threads, runs):
-    program = os.path.join(os.path.dirname(binary), "godwit_bench_quantized")
-    done = subprocess.run([program, *map(str, (rows, outputs, inputs, bits, group, threads, runs))],
-                          capture_output=True, text=True)
-    if done.returncode != 0:
-        raise RuntimeError(done.stderr.strip() or "godwit_bench_quantized failed")
-    return json.loads(done.stdout)
+def kernel(setting, isa, rows, outputs, inputs, bits, group, runs):
+    program = setting.program("godwit_bench_quantized")
+    return json.loads(run_program([program, rows, outputs, inputs, bits, group, setting.threads, runs], isa))
 
 
 class KernelRow:
-    def __init__(self, name, goal, measure):
-        self.name, self.goal, self.measure_alone = name, goal, measure
+    """measure(setting) gives {isa: (ours, peer's)} in milliseconds, and the peer's name."""
 
-    def result(self, binary, threads):
-        ours, theirs, peer = self.measure_alone(binary, threads)
-        return {"name": self.name, "peer": peer, "godwit_ms": ours, "peer_ms": theirs, "ratio": theirs / ours,
-                "goal": self.goal, "fallbacks": []}
+    def __init__(self, name, goal, measure, gflop=0, gbyte=0):
+        self.name, self.section, self.goal, self.measure = name, SECTION, goal, measure
+        self.gflop, self.gbyte = gflop, gbyte
+
+    def result(self, setting):
+        found, peer = self.measure(setting)
+        best = found[setting.isas[0]]
+        return {"name": self.name, "section": self.section, "goal": {"value": self.goal, "unit": "", "at_most": False},
+                "peer": peer, "peer_ms": best[1], "peers": {peer: best[1]}, "fallbacks": [], "gflop": self.gflop,
+                "gbyte": self.gbyte, "notes": [],
+                "ours": {isa: {"ms": ms, "value": theirs / ms} for isa, (ms, theirs) in found.items()}}
 
 
 def vector_row(size, bits):
-    def measure(binary, threads):
-        found = [kernel(binary, 1, size, size, bits, 64, threads, 100) for _ in range(ROUNDS)]
-        ours = statistics.median(f["median_ms"] for f in found)
-        reads = statistics.median(f["bytes"] / f["read_gb_per_s"] * 1e-6 for f in found)
-        return ours, reads, f"reading the same {found[0]['bytes'] / 1e6:.0f} MB, {found[0]['bytes'] / reads * 1e-6:.1f} GB/s"
-    return KernelRow(f"{bits}-bit matrix-vector {size} x {size}", 0.85, measure)
+    group = 64
+    gbyte = size * size * (bits / 8 + 8 / group) / 1e9  # numbers, and two floats a group
+
+    def measure(setting):
+        found = {isa: [] for isa in setting.isas}
+        for _ in range(ROUNDS):
+            for isa in setting.isas:
+                found[isa].append(kernel(setting, isa, 1, size, size, bits, group, 60))
+        times = {isa: (statistics.median(f["median_ms"] for f in rounds),
+                       statistics.median(f["bytes"] / f["read_gb_per_s"] * 1e-6 for f in rounds))
+                 for isa, rounds in found.items()}
+        size_read = found[setting.isas[0]][0]["bytes"]
+        speed = size_read / times[setting.isas[0]][1] * 1e-6
+        return times, f"reading the same {size_read / 1e6:.0f} MB, {speed:.1f} GB/s"
+    return KernelRow(f"{bits}-bit matrix-vector {size} x {size}", 0.85, measure, gbyte=gbyte)
 
 
 def matrix_row(bits):
     """The three products of a feed-forward layer; in groups of 32, as in llama.cpp's format."""
-    def measure(binary, threads):
+    def measure(setting):
         with tempfile.TemporaryDirectory() as folder:
-            large, small = (llama_prompt.Prompt(folder, bits, inner, threads)
+            large, small = (llama_prompt.Prompt(folder, bits, inner, setting.threads)
                             for inner in (llama_prompt.INNER, llama_prompt.SMALL))
             large.seconds(), small.seconds()
-            ours, theirs = [], []
+            ours, theirs = {isa: [] for isa in setting.isas}, []
             for _ in range(ROUNDS):
-                ours.append(sum(kernel(binary, llama_prompt.TOKENS, *shape, bits, 32, threads, 10)["median_ms"]
-                                for shape in llama_prompt.PRODUCTS))
-                theirs.append(1e3 * (statistics.median(large.seconds() for _ in range(5)) -
-                                     statistics.median(small.seconds() for _ in range(5))))
+                for isa in setting.isas:
+                    ours[isa].append(sum(kernel(setting, isa, llama_prompt.TOKENS, *shape, bits, 32, 5)["median_ms"]
+                                         for shape in llama_prompt.PRODUCTS))
+                theirs.append(1e3 * (statistics.median(large.seconds() for _ in range(3)) -
+                                     statistics.median(small.seconds() for _ in range(3))))
         part = (llama_prompt.INNER - llama_prompt.SMALL) / llama_prompt.INNER * llama_prompt.LAYERS
-        return statistics.median(ours), statistics.median(theirs) / part, llama_prompt.version()
-    return KernelRow(f"{bits}-bit matmul, 512 rows, 2048 x 8192 (three)", 2.0, measure)
+        peer = statistics.median(theirs) / part
+        return {isa: (statistics.median(times), peer) for isa, times in ours.items()}, llama_prompt.version()
+    gflop = 2e-9 * llama_prompt.TOKENS * 3 * llama_prompt.HIDDEN * llama_prompt.INNER
+    return KernelRow(f"{bits}-bit matmul, 512 rows, 2048 x 8192 (three)", 2.0, measure, gflop=gflop)
 
 
-def quantized_rows():
+def rows():
     return ([vector_row(size, bits) for bits in (4, 8) for size in (4096, 8192)] +
             [matrix_row(bits) for bits in (4, 8)])

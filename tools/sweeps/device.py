@@ -47,7 +47,7 @@ def main(argv=None):
             failures.append({"name": name, "status": "failed", "reason": reason or f"error {error}"})
     worst = max(errors, key=errors.get) if errors else None
     passed = len(names) - len(failures)
-    summary = {"title": f"real models and a slice of torchvision on --device {options.device}",
+    summary = {"title": f"real models and slices of the zoos on --device {options.device}",
                "date": datetime.date.today().isoformat(), "machine": options.machine, "versions": {"mlx": "0.32.4"},
                "command": f"python3 tools/sweeps/device.py --packages FOLDER --device {options.device}",
                "total": len(names), "counted": len(names), "passed": passed, "rate": passed / max(len(names), 1), "goal": 1.0,
