@@ -120,7 +120,8 @@ void run_tiles(const Conv& c, const Taps& t, TileKernel kernel, int64_t first, i
   static thread_local std::vector<TilePointers> tiles;
   const int64_t each = c.channels / c.groups, filters = c.filters / c.groups;
   const auto taps = static_cast<int64_t>(t.offsets.size());
-  const float* weight = c.weight + group * packed_size(taps * each, filters);
+  const auto skipped = static_cast<size_t>(group * packed_size(taps * each, filters)) * item_size(c.weight.type);
+  const Packed weight(static_cast<const std::byte*>(c.weight.data) + skipped, c.weight.type);
   const int64_t step = tile_rows(filters), count = (last - first + step - 1) / step;
   pointers.clear(), tiles.clear();
   Walk walk(c, t, first);
@@ -198,6 +199,7 @@ void prepare(Taps& t, const Conv& c) {
 void depthwise_conv(const Conv& c, const Taps& t, ThreadPool& pool, const Done& done) {
   const WindowFunctions f = window_functions();
   const int64_t points = c.batch * points_of(t);
+  const auto* weight = static_cast<const float*>(c.weight.data);
   const auto taps = t.offsets.size();
   const int64_t work = static_cast<int64_t>(taps) * c.channels;
   auto some = [&](int64_t first, int64_t last) {
@@ -219,7 +221,7 @@ void depthwise_conv(const Conv& c, const Taps& t, ThreadPool& pool, const Done& 
         }
         if (i + static_cast<int64_t>(k) + 1 < last) walk.next();
       }
-      f.depthwise(rows.data(), static_cast<int64_t>(taps), c.weight, c.bias, c.channels, y);
+      f.depthwise(rows.data(), static_cast<int64_t>(taps), weight, c.bias, c.channels, y);
     }
     if (done) done(first, last, 0, c.filters);
   };

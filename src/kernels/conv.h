@@ -28,9 +28,9 @@ struct Conv {
   int64_t batch, channels, filters, groups;
   Three in, out;
   const float* x;
-  const float* weight;  // packed: (taps * C / groups, F / groups) for each group
-  const float* bias;    // (F), may be null
-  const float* zeros;   // run * C floats
+  Packed weight;       // (taps * C / groups, F / groups) for each group; depthwise: as said there
+  const float* bias;   // (F), may be null
+  const float* zeros;  // run * C floats
   float* y;
 };
 
@@ -40,7 +40,7 @@ void prepare(Taps& taps, const Conv& c);
 // where out_stride is 1.
 void conv(const Conv& c, const Taps& taps, ThreadPool& pool, const Done& done = nullptr);
 
-// One filter a channel: weight (taps, C), not packed.
+// One filter a channel: weight (taps, C) in float32, not packed.
 void depthwise_conv(const Conv& c, const Taps& taps, ThreadPool& pool, const Done& done = nullptr);
 
 enum class Pool : uint8_t { max, sum };

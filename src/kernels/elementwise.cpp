@@ -1,7 +1,6 @@
 #include "kernels/elementwise.h"
 
 #include <cmath>
-#include <cstring>
 #include <limits>
 #include <utility>
 
@@ -10,6 +9,7 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
+#include "kernels/half-inl.h"
 #include "kernels/isa.h"
 #include "kernels/lanes-inl.h"
 #include "kernels/math-inl.h"
@@ -95,6 +95,8 @@ UNARY(logical_not, bool_of(d, hn::Not(truth(d, x))))
 UNARY(is_nan, bool_of(d, hn::IsNaN(x)))
 UNARY(is_finite, bool_of(d, hn::IsFinite(x)))
 UNARY(to_bool, bool_of(d, truth(d, x)))
+UNARY(round_f16, rounded_f16(d, x))
+UNARY(round_bf16, rounded_bf16(d, x))
 
 BINARY(add, hn::Add(x, y))
 BINARY(subtract, hn::Sub(x, y))
@@ -140,16 +142,6 @@ SCALAR(power, std::pow(x, b[i]))
 SCALAR(atan2, std::atan2(x, b[i]))
 SCALAR(fmod, std::fmod(x, b[i]))
 SCALAR(floor_divide, std::floor(x / b[i]))
-SCALAR(round_f16, static_cast<float>(static_cast<_Float16>(x)))
-
-void round_bf16(float* out, const float* a, const float*, const float*, int64_t n, float, float) {
-  for (int64_t i = 0; i < n; ++i) {
-    uint32_t bits;
-    std::memcpy(&bits, a + i, 4);
-    if ((bits & 0x7fffffffu) <= 0x7f800000u) bits = (bits + 0x7fffu + ((bits >> 16) & 1)) & 0xffff0000u;
-    std::memcpy(out + i, &bits, 4);
-  }
-}
 
 }  // namespace
 

@@ -9,6 +9,7 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
+#include "kernels/half-inl.h"
 #include "kernels/isa.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -35,8 +36,8 @@ constexpr int splits = Rows == 1   ? 4
                                    : 1;
 
 // Rows x Vectors sums stay in registers over the whole of k.
-template <int Rows, int Vectors>
-void micro(const Tile& t, const float* b, int64_t column) {
+template <class T, int Rows, int Vectors>
+void micro(const Tile& t, const T* b, int64_t column) {
   constexpr int S = splits<Rows>;
   const D d;
   const size_t lanes = hn::Lanes(d);
@@ -47,10 +48,10 @@ void micro(const Tile& t, const float* b, int64_t column) {
     for (int r = 0; r < Rows; ++r)
 #pragma GCC unroll 4
       for (int v = 0; v < Vectors; ++v) sum[s][r][v] = hn::Zero(d);
-  auto step = [&](const float* const* a, int64_t k, const float* row, int s) HWY_ATTR {
+  auto step = [&](const float* const* a, int64_t k, const T* row, int s) HWY_ATTR {
     V x[Vectors];
 #pragma GCC unroll 4
-    for (int v = 0; v < Vectors; ++v) x[v] = hn::LoadU(d, row + static_cast<size_t>(v) * lanes);
+    for (int v = 0; v < Vectors; ++v) x[v] = load_float(d, row + static_cast<size_t>(v) * lanes);
 #pragma GCC unroll 16
     for (int r = 0; r < Rows; ++r) {
       const V w = hn::Set(d, a[r][k]);
@@ -59,7 +60,7 @@ void micro(const Tile& t, const float* b, int64_t column) {
     }
   };
   const auto width = static_cast<int64_t>(lanes * Vectors);
-  const float* ahead = t.ahead ? t.ahead : b;
+  const auto* ahead = t.ahead ? t.ahead : reinterpret_cast<const std::byte*>(b);
   for (int64_t segment = 0; segment < t.segments; ++segment) {
     const float* a[Rows];
 #pragma GCC unroll 16
@@ -104,20 +105,22 @@ void micro(const Tile& t, const float* b, int64_t column) {
   }
 }
 
-using Micro = void (*)(const Tile&, const float*, int64_t);
-template <int Vectors, size_t... Row>
-Micro micro_for(int rows, std::index_sequence<Row...>) {
-  static constexpr Micro table[] = {micro<Row + 1, Vectors>...};
+template <class T>
+using Micro = void (*)(const Tile&, const T*, int64_t);
+template <class T, int Vectors, size_t... Row>
+Micro<T> micro_for(int rows, std::index_sequence<Row...>) {
+  static constexpr Micro<T> table[] = {micro<T, Row + 1, Vectors>...};
   return table[rows - 1];
 }
-template <int Vectors>
-Micro micro_for(int rows) {
-  return micro_for<Vectors>(rows, std::make_index_sequence<static_cast<size_t>(max_rows[Vectors - 1])>{});
+template <class T, int Vectors>
+Micro<T> micro_for(int rows) {
+  return micro_for<T, Vectors>(rows, std::make_index_sequence<static_cast<size_t>(max_rows[Vectors - 1])>{});
 }
-Micro micro_for(int rows, int64_t vectors) {
-  if (vectors == 1) return micro_for<1>(rows);
-  if (vectors == 2) return micro_for<2>(rows);
-  return micro_for<max_vectors>(rows);
+template <class T>
+Micro<T> micro_for(int rows, int64_t vectors) {
+  if (vectors == 1) return micro_for<T, 1>(rows);
+  if (vectors == 2) return micro_for<T, 2>(rows);
+  return micro_for<T, max_vectors>(rows);
 }
 
 }  // namespace
@@ -144,13 +147,20 @@ int64_t count_panels(int64_t n) { return Panels(n).count; }
 int rows_of_tile(int64_t n) { return max_rows[widest(std::max<int64_t>(Panels(n).vectors, 1)) - 1]; }
 int64_t start_of_panel(int64_t n, int64_t panel) { return std::min(n, Panels(n).start(panel)); }
 
-void run_tile(const Tile& t, int64_t first, int64_t last) {
+template <class T>
+void run_tile_of(const Tile& t, int64_t first, int64_t last) {
   const Panels panels(t.n);
   for (int64_t p = first; p < last; ++p) {
     const int64_t vectors = panels.vectors_of(p), start = panels.start(p);
-    const float* b = t.b + start * t.k + t.k0 * vectors * panels.width;
-    micro_for(t.rows, vectors)(t, b, start);
+    const T* b = static_cast<const T*>(t.b.data) + start * t.k + t.k0 * vectors * panels.width;
+    micro_for<T>(t.rows, vectors)(t, b, start);
   }
+}
+
+void run_tile(const Tile& t, int64_t first, int64_t last) {
+  if (t.b.type == DType::f16) return run_tile_of<F16>(t, first, last);
+  if (t.b.type == DType::bf16) return run_tile_of<BF16>(t, first, last);
+  run_tile_of<float>(t, first, last);
 }
 
 #if HWY_TARGET != HWY_SCALAR
@@ -166,11 +176,27 @@ void transpose4(const float* b, int64_t column_stride, float* out, int64_t width
   hn::StoreU(hn::ConcatLowerLower(d, high23, high01), d, out + 2 * width);
   hn::StoreU(hn::ConcatUpperUpper(d, high23, high01), d, out + 3 * width);
 }
+
+void transpose4(const uint16_t* b, int64_t column_stride, uint16_t* out, int64_t width) {
+  const hn::Full64<uint16_t> d;
+  const hn::Full64<uint32_t> pairs;
+  const auto c0 = hn::LoadU(d, b), c1 = hn::LoadU(d, b + column_stride);
+  const auto c2 = hn::LoadU(d, b + 2 * column_stride), c3 = hn::LoadU(d, b + 3 * column_stride);
+  const auto low01 = hn::BitCast(pairs, hn::InterleaveLower(d, c0, c1));
+  const auto low23 = hn::BitCast(pairs, hn::InterleaveLower(d, c2, c3));
+  const auto high01 = hn::BitCast(pairs, hn::InterleaveUpper(d, c0, c1));
+  const auto high23 = hn::BitCast(pairs, hn::InterleaveUpper(d, c2, c3));
+  hn::StoreU(hn::BitCast(d, hn::InterleaveLower(pairs, low01, low23)), d, out);
+  hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(pairs, low01, low23)), d, out + width);
+  hn::StoreU(hn::BitCast(d, hn::InterleaveLower(pairs, high01, high23)), d, out + 2 * width);
+  hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(pairs, high01, high23)), d, out + 3 * width);
+}
 #endif
 
 // Rows of B that are columns in memory.
-void pack_transposed(const float* b, int64_t row_stride, int64_t column_stride, int64_t rows, int64_t columns,
-                     float* out, int64_t width) {
+template <class T>
+void pack_transposed(const T* b, int64_t row_stride, int64_t column_stride, int64_t rows, int64_t columns, T* out,
+                     int64_t width) {
   int64_t c = 0;
 #if HWY_TARGET != HWY_SCALAR
   const int64_t whole = row_stride == 1 ? rows / 4 * 4 : 0;
@@ -186,27 +212,30 @@ void pack_transposed(const float* b, int64_t row_stride, int64_t column_stride, 
 }
 
 // Rows [first, last) of all panels.
-void pack_rows(const float* b, int64_t row_stride, int64_t column_stride, int64_t k, int64_t n, int64_t first,
-               int64_t last, float* packed) {
+template <class T>
+void pack_rows(const T* b, int64_t row_stride, int64_t column_stride, int64_t k, int64_t n, int64_t first, int64_t last,
+               T* packed) {
   const Panels panels(n);
   b += first * row_stride;
   for (int64_t panel = 0; panel < panels.count; ++panel) {
     const int64_t start = panels.start(panel), width = panels.vectors_of(panel) * panels.width;
     const int64_t here = std::min(width, n - start);
-    const float* from = b + start * column_stride;
-    float* out = packed + start * k + first * width;
+    const T* from = b + start * column_stride;
+    T* out = packed + start * k + first * width;
     if (column_stride == 1) {
       for (int64_t row = 0; row < last - first; ++row)
-        std::memcpy(out + row * width, from + row * row_stride, static_cast<size_t>(here) * 4);
+        std::memcpy(out + row * width, from + row * row_stride, static_cast<size_t>(here) * sizeof(T));
     } else {
       pack_transposed(from, row_stride, column_stride, last - first, here, out, width);
     }
     for (int64_t row = 0; row < last - first && here < width; ++row)
-      std::fill(out + row * width + here, out + (row + 1) * width, 0.0f);
+      std::fill(out + row * width + here, out + (row + 1) * width, T{});
   }
 }
 
-GemmFunctions gemm_functions() { return {lanes(), rows_of_tile, count_panels, start_of_panel, run_tile, pack_rows}; }
+GemmFunctions gemm_functions() {
+  return {lanes(), rows_of_tile, count_panels, start_of_panel, run_tile, pack_rows<float>, pack_rows<uint16_t>};
+}
 
 }  // namespace godwit::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -236,9 +265,11 @@ int64_t packed_size(int64_t k, int64_t n) {
 TileKernel tile_kernel() { return functions().tile; }
 int tile_rows(int64_t n) { return functions().rows(n); }
 
-void pack(const float* b, int64_t row_stride, int64_t column_stride, int64_t k, int64_t n, float* packed,
-          ThreadPool* pool) {
-  const auto rows = functions().pack_rows;
+namespace {
+
+template <class T, class Rows>
+void pack_chunks(Rows rows, const T* b, int64_t row_stride, int64_t column_stride, int64_t k, int64_t n, T* packed,
+                 ThreadPool* pool) {
   constexpr int64_t chunk = 64;  // of B's rows: a panel's part stays in the first-level cache
   auto part = [&](int64_t first, int64_t last) {
     for (int64_t c = first; c < last; ++c)
@@ -251,12 +282,29 @@ void pack(const float* b, int64_t row_stride, int64_t column_stride, int64_t k, 
     part(0, chunks);
 }
 
+}  // namespace
+
+void pack(const float* b, int64_t row_stride, int64_t column_stride, int64_t k, int64_t n, float* packed,
+          ThreadPool* pool) {
+  pack_chunks(functions().pack_rows, b, row_stride, column_stride, k, n, packed, pool);
+}
+
+void pack(DType type, const void* b, int64_t row_stride, int64_t column_stride, int64_t k, int64_t n, void* packed,
+          ThreadPool* pool) {
+  if (type == DType::f32)
+    return pack(static_cast<const float*>(b), row_stride, column_stride, k, n, static_cast<float*>(packed), pool);
+  pack_chunks(functions().pack_half_rows, static_cast<const uint16_t*>(b), row_stride, column_stride, k, n,
+              static_cast<uint16_t*>(packed), pool);
+}
+
 void look_ahead(Tile& tile, int64_t next, int64_t k0, int64_t index, int64_t count) {
   const int64_t start = panel_start(tile.n, next), rows = tile.segments * tile.segment;
   const int64_t lanes = functions().lanes;
   const int64_t width = (panel_start(tile.n, next + 1) - start + lanes - 1) / lanes * lanes;
-  tile.ahead_step = (width + count - 1) / count;
-  tile.ahead = tile.b + start * tile.k + k0 * width + index * tile.ahead_step * rows;
+  const auto item = static_cast<int64_t>(item_size(tile.b.type));
+  tile.ahead_step = (width * item + count - 1) / count;
+  tile.ahead = static_cast<const std::byte*>(tile.b.data) + (start * tile.k + k0 * width) * item +
+               index * tile.ahead_step * rows;
 }
 
 namespace {

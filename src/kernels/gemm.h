@@ -5,20 +5,31 @@
 #include <cstdint>
 #include <functional>
 
+#include "base/dtype.h"
 #include "base/thread_pool.h"
 
 namespace godwit::kernels {
 
-// B (k, n) in panels of a few vectors of columns, each k rows of the panel's width; columns beyond n are zero.
-int64_t packed_size(int64_t k, int64_t n);  // in floats
+// B (k, n) in panels of a few vectors of columns, each k rows of the panel's width; columns beyond n are zero. Panels
+// of a half type are widened as they are read.
+int64_t packed_size(int64_t k, int64_t n);  // in elements
 void pack(const float* b, int64_t row_stride, int64_t column_stride, int64_t k, int64_t n, float* packed,
           ThreadPool* pool = nullptr);
+void pack(DType type, const void* b, int64_t row_stride, int64_t column_stride, int64_t k, int64_t n, void* packed,
+          ThreadPool* pool = nullptr);  // f32, f16 or bf16
+
+struct Packed {
+  Packed(const float* floats = nullptr) : data(floats) {}
+  Packed(const void* panels, DType kind) : data(panels), type(kind) {}
+  const void* data;
+  DType type = DType::f32;  // f16 bf16
+};
 
 struct Gemm {
   int64_t m, n, k;
   const float* a;
-  int64_t a_stride;   // between rows of A; elements of a row are contiguous
-  const float* b;     // packed
+  int64_t a_stride;  // between rows of A; elements of a row are contiguous
+  Packed b;
   const float* bias;  // (n), may be null
   float* c;
   int64_t c_stride;
@@ -37,14 +48,14 @@ struct Tile {
   int rows;
   const float* const* a;
   int64_t segments, segment;
-  const float* b;  // packed
+  Packed b;
   int64_t n;
   const float* bias;      // may be null
   float* const* c;        // rows of C
   bool accumulate;        // adds to C in place of the bias
   int64_t k0 = 0, k = 0;  // the rows of B that this tile starts at, and all that B has
-  // What the next tiles will read of B, to be brought near while this one is computed: `ahead_step` floats a row.
-  const float* ahead = nullptr;
+  // What the next tiles will read of B, to be brought near while this one is computed: `ahead_step` bytes a row.
+  const std::byte* ahead = nullptr;
   int64_t ahead_step = 0;
 };
 // Sets ahead for tile `index` of `count` that share a part of a panel, when the rows of panel `next` from `k0` on
@@ -61,6 +72,8 @@ struct GemmFunctions {
   TileKernel tile;
   void (*pack_rows)(const float* b, int64_t row_stride, int64_t column_stride, int64_t k, int64_t n, int64_t first,
                     int64_t last, float* packed);
+  void (*pack_half_rows)(const uint16_t* b, int64_t row_stride, int64_t column_stride, int64_t k, int64_t n,
+                         int64_t first, int64_t last, uint16_t* packed);
 };
 
 int64_t panel_count(int64_t n);

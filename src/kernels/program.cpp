@@ -5,7 +5,7 @@
 #include <numeric>
 
 #include "base/error.h"
-#include "base/tensor.h"
+#include "kernels/half.h"
 
 namespace godwit::kernels {
 namespace {
@@ -13,13 +13,13 @@ namespace {
 constexpr int64_t tile_size = 512;
 
 template <class T>
-void widen(const void* data, int64_t n, float* out) {
+void convert_from(const void* data, int64_t n, float* out) {
   const T* x = static_cast<const T*>(data);
   for (int64_t i = 0; i < n; ++i) out[i] = static_cast<float>(x[i]);
 }
 
 template <class T>
-void narrow(const float* x, int64_t n, void* data) {
+void convert_to(const float* x, int64_t n, void* data) {
   T* out = static_cast<T*>(data);
   for (int64_t i = 0; i < n; ++i) out[i] = static_cast<T>(x[i]);
 }
@@ -43,24 +43,17 @@ bool has_float_conversion(DType dtype) {
 void to_float(DType from, const void* data, int64_t n, float* out) {
   switch (from) {
     case DType::f32: std::memcpy(out, data, static_cast<size_t>(n) * 4); return;
-    case DType::f16: return widen<_Float16>(data, n, out);
-    case DType::bf16: {
-      const auto* x = static_cast<const uint16_t*>(data);
-      for (int64_t i = 0; i < n; ++i) {
-        const uint32_t bits = static_cast<uint32_t>(x[i]) << 16;
-        std::memcpy(out + i, &bits, 4);
-      }
-      return;
-    }
+    case DType::f16:
+    case DType::bf16: return widen(from, data, n, out);
     case DType::boolean: {
       const auto* x = static_cast<const uint8_t*>(data);
       for (int64_t i = 0; i < n; ++i) out[i] = x[i] ? 1.0f : 0.0f;
       return;
     }
-    case DType::u8: return widen<uint8_t>(data, n, out);
-    case DType::i8: return widen<int8_t>(data, n, out);
-    case DType::i32: return widen<int32_t>(data, n, out);
-    case DType::i64: return widen<int64_t>(data, n, out);
+    case DType::u8: return convert_from<uint8_t>(data, n, out);
+    case DType::i8: return convert_from<int8_t>(data, n, out);
+    case DType::i32: return convert_from<int32_t>(data, n, out);
+    case DType::i64: return convert_from<int64_t>(data, n, out);
     default: raise<InternalError>("no conversion from {}", name(from));
   }
 }
@@ -68,19 +61,15 @@ void to_float(DType from, const void* data, int64_t n, float* out) {
 void from_float(DType to, const float* values, int64_t n, void* out) {
   switch (to) {
     case DType::f32: std::memcpy(out, values, static_cast<size_t>(n) * 4); return;
-    case DType::f16: return narrow<_Float16>(values, n, out);
-    case DType::bf16: {
-      auto* y = static_cast<uint16_t*>(out);
-      for (int64_t i = 0; i < n; ++i) y[i] = float_to_bfloat(values[i]);
-      return;
-    }
+    case DType::f16:
+    case DType::bf16: return narrow(to, values, n, out);
     case DType::boolean: {
       auto* y = static_cast<uint8_t*>(out);
       for (int64_t i = 0; i < n; ++i) y[i] = values[i] != 0;
       return;
     }
-    case DType::i32: return narrow<int32_t>(values, n, out);
-    case DType::i64: return narrow<int64_t>(values, n, out);
+    case DType::i32: return convert_to<int32_t>(values, n, out);
+    case DType::i64: return convert_to<int64_t>(values, n, out);
     default: raise<InternalError>("no conversion to {}", name(to));
   }
 }
@@ -153,6 +142,10 @@ void Program::load(const Leaf& leaf, const void* data, int64_t at, int64_t n, fl
     } else if (leaf.dtype == DType::f32) {
       const auto* x = reinterpret_cast<const float*>(from);
       for (int64_t i = 0; i < here; ++i) tile[i] = x[i * stride];
+    } else if (item == 2) {
+      uint16_t near[tile_size];
+      for (int64_t i = 0; i < here; ++i) near[i] = reinterpret_cast<const uint16_t*>(from)[i * stride];
+      to_float(leaf.dtype, near, here, tile);
     } else {
       for (int64_t i = 0; i < here; ++i) to_float(leaf.dtype, from + i * stride * item, 1, tile + i);
     }

@@ -4,13 +4,14 @@
 #include <cstdint>
 
 #include "base/thread_pool.h"
+#include "kernels/gemm.h"
 
 namespace godwit::kernels {
 
 struct Recurrent {
   int64_t steps, batch, hidden;
   const float* x;     // (steps, batch, gates * hidden): input products with every bias that does not depend on h
-  const float* w;     // packed (hidden, gates * hidden)
+  Packed w;           // (hidden, gates * hidden)
   const float* bias;  // of the hidden product (gru), may be null
   const float *h0, *c0;
   float *y, *h, *c;  // (steps, batch, hidden), (batch, hidden)

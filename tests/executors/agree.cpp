@@ -12,6 +12,12 @@
 namespace godwit::test {
 namespace {
 
+void set(Tensor& t, int64_t i, float x) {
+  if (t.dtype == DType::f32) reinterpret_cast<float*>(t.mutable_data())[i] = x;
+  if (t.dtype == DType::f16) reinterpret_cast<uint16_t*>(t.mutable_data())[i] = float_to_half(x);
+  if (t.dtype == DType::bf16) reinterpret_cast<uint16_t*>(t.mutable_data())[i] = float_to_bfloat(x);
+}
+
 Tensor random_tensor(const ir::Type& type, const ir::Dim::Env& sizes, std::mt19937& random) {
   std::vector<int64_t> shape;
   for (const ir::Dim& d : *type.shape) shape.push_back(d.eval(sizes));
@@ -19,9 +25,9 @@ Tensor random_tensor(const ir::Type& type, const ir::Dim::Env& sizes, std::mt199
   std::normal_distribution<float> normal;
   for (int64_t i = 0; i < t.size(); ++i) {
     switch (type.dtype) {
-      case DType::f32: reinterpret_cast<float*>(t.mutable_data())[i] = normal(random); break;
-      case DType::f16: reinterpret_cast<uint16_t*>(t.mutable_data())[i] = float_to_half(normal(random)); break;
-      case DType::bf16: reinterpret_cast<uint16_t*>(t.mutable_data())[i] = float_to_bfloat(normal(random)); break;
+      case DType::f32:
+      case DType::f16:
+      case DType::bf16: set(t, i, normal(random)); break;
       case DType::i64: reinterpret_cast<int64_t*>(t.mutable_data())[i] = static_cast<int64_t>(random() % 3); break;
       case DType::i32: reinterpret_cast<int32_t*>(t.mutable_data())[i] = static_cast<int32_t>(random() % 3); break;
       case DType::boolean: reinterpret_cast<uint8_t*>(t.mutable_data())[i] = random() % 2; break;
@@ -46,6 +52,19 @@ void compare(const std::string& output, const Tensor& a, const Tensor& b, double
                                       << ", plan " << (b.size() ? b.number(at) : 0);
 }
 
+std::string in_type(std::string text, DType type) {
+  for (size_t at; (at = text.find("f32")) != std::string::npos;) text.replace(at, 3, name(type));
+  return text;
+}
+
+// The same numbers in another floating-point type.
+Tensor as_type_of(DType type, const Tensor& t) {
+  if (t.dtype == type) return t;
+  Tensor out = Tensor::zeros(type, t.shape);
+  for (int64_t i = 0; i < t.size(); ++i) set(out, i, static_cast<float>(t.number(i)));
+  return out;
+}
+
 }  // namespace
 
 Agreement expect_agreement(const std::string& text, const ir::Dim::Env& sizes, double tolerance, int calls) {
@@ -67,9 +86,42 @@ Agreement expect_agreement(const std::string& text, const ir::Dim::Env& sizes, d
   return {plan.fallbacks()};
 }
 
-void expect_kernels(const std::string& text, const ir::Dim::Env& sizes, double tolerance) {
+void expect_half_kernels(const std::string& text, DType half, const ir::Dim::Env& sizes, int roundings,
+                         const std::vector<float>& among) {
+  const std::string in_half = in_type(text, half);
+  SCOPED_TRACE(in_half);
+  ir::Module narrow, wide;
+  narrow.graphs.emplace("main", ir::parse_graph(in_half + "end\n"));
+  wide.graphs.emplace("main", ir::parse_graph(text + "end\n"));
+  std::mt19937 random(7);
+  executors::HostValues inputs, wide_inputs;
+  for (const auto& [name, value] : narrow.main().weights) {
+    narrow.weights[name] = random_tensor(value->type, sizes, random);
+    wide.weights[name] = as_type_of(wide.main().weights.at(name)->dtype(), narrow.weights[name]);
+  }
+  for (size_t i = 0; i < narrow.main().inputs.size(); ++i) {
+    const ir::Value *v = narrow.main().inputs[i], *w = wide.main().inputs[i];
+    Tensor t = random_tensor(v->type, sizes, random);
+    for (int64_t k = 0; t.dtype == half && !among.empty() && k < t.size(); k += 29)
+      set(t, k, among[static_cast<size_t>(k) % among.size()]);
+    inputs[v->name] = {{t}, false}, wide_inputs[w->name] = {{as_type_of(w->dtype(), t)}, false};
+  }
+  executors::MlxExecutor mlx(narrow), exact(wide);
+  executors::CpuExecutor plan(narrow);
+  const executors::HostValues found = plan.run(inputs), as_mlx = mlx.run(inputs), as_float = exact.run(wide_inputs);
+  const double epsilon = half == DType::f16 ? 0x1p-10 : 0x1p-7;
+  for (const auto& [name, value] : found) {
+    const Tensor& y = value.items.at(0);
+    compare(name, as_mlx.at(name).items.at(0), y, roundings * epsilon);
+    compare(name, as_type_of(y.dtype, as_float.at(name).items.at(0)), y, epsilon);
+  }
+  EXPECT_TRUE(plan.fallbacks().empty()) << "fell back: " << plan.fallbacks()[0];
+}
+
+void expect_kernels(const std::string& text, const ir::Dim::Env& sizes, double tolerance, int half_roundings) {
   const Agreement a = expect_agreement(text, sizes, tolerance);
   EXPECT_TRUE(a.fallbacks.empty()) << text << "\nfell back: " << (a.fallbacks.empty() ? "" : a.fallbacks[0]);
+  for (DType half : {DType::f16, DType::bf16}) expect_half_kernels(text, half, sizes, half_roundings);
 }
 
 }  // namespace godwit::test

@@ -17,14 +17,14 @@ TEST(PlanLayers, RecurrentLayers) {
                            std::to_string(4 * hidden) + R"(]
   %1, %2, %3 = lstm %x, %h, %c, @w, @u, @b reverse=)" +
                            d + "  : f32[T, B, " + h + "], f32[B, " + h + "], f32[B, " + h + "]\n",
-                       {{"T", 4}, {"B", batch}});
+                       {{"T", 4}, {"B", batch}}, 1e-5, 16);
         expect_kernels("graph main(x: f32[T, B, 7], h: f32[B, " + h + R"(]) -> (y = %1, h1 = %2)
   weight @w: f32[)" + std::to_string(3 * hidden) +
                            ", 7]\n  weight @u: f32[" + std::to_string(3 * hidden) + ", " + h + "]\n  weight @b: f32[" +
                            std::to_string(3 * hidden) + "]\n  weight @v: f32[" + std::to_string(3 * hidden) + R"(]
   %1, %2 = gru %x, %h, @w, @u, @b, @v reverse=)" +
                            d + "  : f32[T, B, " + h + "], f32[B, " + h + "]\n",
-                       {{"T", 4}, {"B", batch}});
+                       {{"T", 4}, {"B", batch}}, 1e-5, 16);
       }
 }
 

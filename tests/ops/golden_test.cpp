@@ -12,6 +12,10 @@ TEST_P(Golden, MatchesTheReference) {
   EXPECT_EQ(failures(std::string("tests/data/ops/") + GetParam() + ".safetensors"), std::vector<std::string>{});
 }
 
+TEST_P(Golden, HalfTypesHaveTheSameKernels) {
+  EXPECT_EQ(half_failures(std::string("tests/data/ops/") + GetParam() + ".safetensors"), std::vector<std::string>{});
+}
+
 INSTANTIATE_TEST_SUITE_P(Families, Golden,
                          testing::Values("elementwise", "integers", "activation", "create", "movement", "index",
                                          "reduce", "linalg", "cast"),

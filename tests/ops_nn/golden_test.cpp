@@ -12,6 +12,10 @@ TEST_P(NeuralGolden, MatchesTheReference) {
   EXPECT_EQ(failures(std::string("tests/data/nn_ops/") + GetParam() + ".safetensors"), std::vector<std::string>{});
 }
 
+TEST_P(NeuralGolden, HalfTypesHaveTheSameKernels) {
+  EXPECT_EQ(half_failures(std::string("tests/data/nn_ops/") + GetParam() + ".safetensors"), std::vector<std::string>{});
+}
+
 INSTANTIATE_TEST_SUITE_P(Families, NeuralGolden,
                          testing::Values("conv", "pool", "norm", "attention", "recurrent", "resize", "signal",
                                          "quantize", "affine", "detection"),

@@ -8,6 +8,7 @@
 
 #include "executors/cpu_plan/executor.h"
 #include "ir/text.h"
+#include "kernels/half.h"
 #include "ops/builder.h"
 #include "ops/dtype.h"
 #include "ops/infer.h"
@@ -138,19 +139,26 @@ namespace {
 // the activations, and |w| amax / 254 is allowed for each (kernels/quantized.h).
 double rounding_of_plan(const GoldenCase& golden) {
   const mx::array& x = *golden.inputs[0];
-  if (golden.op != "quantized_linear" || x.dtype() != mx::float32 || golden.outputs[0].size() == 0 || x.size() == 0)
+  if (golden.op != "quantized_linear" || x.dtype() == mx::float64 || golden.outputs[0].size() == 0 || x.size() == 0)
     return 0;
+  auto wide = [](const mx::array& a) { return mx::astype(a, mx::float32); };
   auto number = [&](const char* name) { return static_cast<int>(std::get<ir::Dim>(golden.attrs.at(name)).value()); };
   const int group = number("group_size"), groups = x.shape(-1) / group;
-  const mx::array w = mx::dequantize(*golden.inputs[1], *golden.inputs[2], *golden.inputs[3], group, number("bits"));
+  const mx::array w =
+      wide(mx::dequantize(*golden.inputs[1], *golden.inputs[2], *golden.inputs[3], group, number("bits")));
   const mx::array sizes = mx::sum(mx::abs(mx::reshape(w, {-1, groups, group})), 2);
-  const mx::array largest = mx::max(mx::abs(mx::reshape(x, {-1, groups, group})), 2);
+  const mx::array largest = mx::max(mx::abs(mx::reshape(wide(x), {-1, groups, group})), 2);
   mx::array bound = mx::max(mx::matmul(largest, mx::transpose(sizes)));
-  return bound.item<float>() / 254 / mx::max(mx::abs(golden.outputs[0])).item<float>();
+  return bound.item<float>() / 254 / mx::max(mx::abs(wide(golden.outputs[0]))).item<float>();
 }
 
-// The same through the CPU plan, with operands after the first as constants: kernels of ours where there are any.
-std::string plan_failure(const GoldenCase& golden) {
+struct PlanRun {
+  std::vector<Tensor> outputs;
+  std::vector<std::string> fallbacks;
+};
+
+// The row through the CPU plan, with operands after the first as constants: kernels of ours where there are any.
+PlanRun run_plan(const GoldenCase& golden, const std::function<Tensor(const Tensor&)>& as) {
   ir::Module module;
   ir::Graph& graph = module.graphs["main"];
   ops::Builder b(module, graph);
@@ -161,7 +169,7 @@ std::string plan_failure(const GoldenCase& golden) {
       inputs.push_back(nullptr);
       continue;
     }
-    const Tensor host = executors::to_host(*golden.inputs[i], golden.input_types[i]);
+    const Tensor host = as(executors::to_host(*golden.inputs[i], golden.input_types[i]));
     const std::string name = "x" + std::to_string(i);
     if (i > 0) {
       inputs.push_back(b.weight(name, host));
@@ -172,9 +180,17 @@ std::string plan_failure(const GoldenCase& golden) {
   }
   const std::vector<ir::Value*> results = b.ops(golden.op, inputs, golden.attrs);
   for (size_t i = 0; i < results.size(); ++i) graph.add_output("y" + std::to_string(i), results[i]);
-  executors::HostValues found = executors::CpuExecutor(module).run(given);
+  executors::CpuExecutor plan(module);
+  const executors::HostValues found = plan.run(given);
+  PlanRun run{{}, plan.fallbacks()};
+  for (size_t i = 0; i < results.size(); ++i) run.outputs.push_back(found.at("y" + std::to_string(i)).items.at(0));
+  return run;
+}
+
+std::string plan_failure(const GoldenCase& golden) {
+  const PlanRun found = run_plan(golden, [](const Tensor& t) { return t; });
   for (size_t i = 0; i < golden.outputs.size(); ++i) {
-    const mx::array y = executors::to_mlx(found.at("y" + std::to_string(i)).items.at(0));
+    const mx::array y = executors::to_mlx(found.outputs.at(i));
     if (y.shape() != golden.outputs[i].shape()) return fmt::format("plan: output {} has another shape", i);
     const double d = difference(y, golden.outputs[i]);
     if (!(d <= golden.tolerance + rounding_of_plan(golden)))
@@ -240,6 +256,51 @@ std::vector<std::string> failures(const std::string& path) {
     std::string line = golden.name;
     for (const auto& [key, value] : golden.attrs) line += " " + key + "=" + ir::str(value);
     out.push_back(line + ": " + wrong);
+  }
+  return out;
+}
+
+namespace {
+
+// float32 to a half type, or rounded to it.
+Tensor halved(const Tensor& t, DType half, bool stays_wide) {
+  if (t.dtype != DType::f32) return t;
+  const Tensor from = t.contiguous();
+  Tensor narrow = Tensor::zeros(half, from.shape), wide = Tensor::zeros(DType::f32, from.shape);
+  kernels::narrow(half, reinterpret_cast<const float*>(from.data), from.size(), narrow.mutable_data());
+  kernels::widen(half, narrow.data, from.size(), reinterpret_cast<float*>(wide.mutable_data()));
+  return stays_wide ? wide : narrow;
+}
+
+std::string half_failure(const GoldenCase& golden, DType half) {
+  const PlanRun wide = run_plan(golden, [half](const Tensor& t) { return halved(t, half, true); });
+  if (!wide.fallbacks.empty()) return "";
+  PlanRun narrow;
+  try {
+    narrow = run_plan(golden, [half](const Tensor& t) { return halved(t, half, false); });
+  } catch (const UsageError&) {
+    return "";  // an attribute names float32
+  }
+  if (!narrow.fallbacks.empty()) return fmt::format("falls back in {}", name(half));
+  for (size_t i = 0; i < wide.outputs.size(); ++i) {
+    const double d =
+        difference(executors::to_mlx(narrow.outputs[i]), executors::to_mlx(halved(wide.outputs[i], half, true)));
+    const double allowed = half == DType::f16 ? 0x1p-10 : 0x1p-7;
+    if (!(d <= allowed)) return fmt::format("output {} in {} is off by {:.3g} of its scale", i, name(half), d);
+  }
+  return "";
+}
+
+}  // namespace
+
+std::vector<std::string> half_failures(const std::string& path) {
+  std::vector<std::string> out;
+  for (const GoldenCase& golden : load_cases(path)) {
+    const bool is_float =
+        std::find(golden.input_types.begin(), golden.input_types.end(), DType::f32) != golden.input_types.end();
+    for (DType half : {DType::f16, DType::bf16})
+      if (const std::string wrong = is_float ? half_failure(golden, half) : ""; !wrong.empty())
+        out.push_back(golden.name + ": " + wrong);
   }
   return out;
 }

@@ -32,4 +32,7 @@ std::string check_case(const GoldenCase& golden);
 // What is wrong with the cases of a file, a line each.
 std::vector<std::string> failures(const std::string& path);
 
+// Cases of float32 that have kernels must have them in half types, too, and give the same within an epsilon.
+std::vector<std::string> half_failures(const std::string& path);
+
 }  // namespace godwit::test

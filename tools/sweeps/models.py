@@ -29,11 +29,11 @@ ROOT = os.path.normpath(os.path.join(HERE, "..", ".."))
 sys.path.insert(0, HERE)
 GOALS = {("torchvision", "pt2"): 0.97, ("torchvision", "onnx"): 0.97, ("torchvision", "torchscript"): 0.95,
          ("timm", "pt2"): 0.95, ("transformers", "pt2"): 0.90}
-LOCAL_OPTIONS = ("--godwit", "--results", "--summary", "--cache", "--keep", "--again", "--packages")  # and their values
+LOCAL_OPTIONS = ("--godwit", "--results", "--summary", "--cache", "--keep", "--again", "--packages", "--machine")  # and their values
 SWITCHES = ("--failed", "--summarize")
 MEMORY = 12 << 30  # bytes that building and exporting a model may take
 EXPORT_LIMIT = {"transformers": 60}  # seconds: what the goal for them says
-EXECUTORS = ("cpu", "mlx")  # a model has to pass in both: planned kernels and MLX's ops
+EXECUTORS = ("cpu", "mlx")  # a model has to pass in both: planned kernels, and MLX's ops on --device
 WAITING = 8  # a process that waits this many times its limit hangs
 NO_STATEMENT = ("skipped", "export_failed", "export_time_limit")  # not counted: there was no file to convert
 
@@ -100,7 +100,8 @@ def call(command, limit):
     return done.returncode, answer, lines[-1] if lines else ""
 
 
-def judge(godwit, model, folder, limit):
+def judge(options, model, folder):
+    godwit, limit = options.godwit, options.limit
     package = os.path.join(folder, "package")
     start = time.monotonic()
     code, answer, said = call([godwit, "convert", model, "-o", package, "--json"], limit)
@@ -111,14 +112,16 @@ def judge(godwit, model, folder, limit):
                          "unsupported": (answer or {}).get("unsupported", {})}
     result |= {"nodes": answer.get("nodes_after"), "status": "passed"}
     for executor in EXECUTORS:
-        compare(godwit, package, os.path.join(folder, "golden.safetensors"), executor, limit, result)
+        compare(options, package, os.path.join(folder, "golden.safetensors"), executor, result)
     return result
 
 
-def compare(godwit, package, golden, executor, limit, result):
+def compare(options, package, golden, executor, result):
     """Adds to the result what this executor gives: the larger error counts, and one failure is a failure."""
     start = time.monotonic()
-    code, answer, said = call([godwit, "validate", package, "--golden", golden, "--executor", executor, "--json"], limit)
+    device = options.device if executor == "mlx" else "cpu"
+    code, answer, said = call([options.godwit, "validate", package, "--golden", golden, "--executor", executor, "--device",
+                               device, "--json"], options.limit)
     result[f"validate_{executor}_s"] = round(time.monotonic() - start, 2)
     if answer and "max_error" in answer:
         result |= {"max_error": max(answer["max_error"], result.get("max_error", 0)), "tolerance": answer["tolerance"]}
@@ -159,7 +162,7 @@ def run_model(options, name):
         result |= {key: prepared[key] for key in ("export_s", "parameters", "status", "reason") if key in prepared}
         if "status" not in prepared:
             result["file_bytes"] = os.path.getsize(prepared["model"])
-            result |= judge(options.godwit, prepared["model"], folder, options.limit)
+            result |= judge(options, prepared["model"], folder)
             if options.packages and result["status"] == "passed":
                 keep_package(options, name, folder)
             if "reason" in result:
@@ -211,10 +214,11 @@ def summarize(options, results, selected):
     if len(results) < selected:
         part += f" (the first {len(results)} of {selected})"
     return {
-        "title": f"{options.source} through {options.route}{part}, both executors",
+        "title": f"{options.source} through {options.route}{part}, both executors" +
+                 (", MLX on a GPU" if options.device == "gpu" else ""),
         "date": datetime.date.today().isoformat(),
         "command": "python3 tools/sweeps/models.py " + " ".join(options.command),
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores", "versions": versions(), "total": len(results),
+        "machine": options.machine, "versions": versions(), "total": len(results),
         "counted": len(counted), "passed": len(passed), "rate": rate,
         "goal": GOALS.get((options.source, options.route)), "largest_error": worst and worst["max_error"],
         "largest_error_in": worst and worst["name"],
@@ -251,6 +255,8 @@ def parse(argv):
     parser.add_argument("--godwit", default=os.path.join(ROOT, "build", "bin", "godwit"))
     parser.add_argument("--results", default=os.path.join(ROOT, "build", "sweeps"))
     parser.add_argument("--summary", help="where the summary goes; default RESULTS/SOURCE-ROUTE.json")
+    parser.add_argument("--device", default="cpu", choices=["cpu", "gpu"], help="where the MLX executor runs (on a GPU without TF32)")
+    parser.add_argument("--machine", default=f"{platform.machine()}, {os.cpu_count()} cores", help="what the summary calls it")
     parser.add_argument("--cache", default=tempfile.gettempdir(), help="where exported files live while they are used")
     parser.add_argument("--keep", help="the exported files of models that fail stay here and are used by the next run")
     parser.add_argument("--packages", help="packages of models that pass stay here, with their goldens (for device.py)")
@@ -272,6 +278,7 @@ def parse(argv):
 def main(argv=None):
     options = parse(argv)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    os.environ["MLX_ENABLE_TF32"] = "0"
     import zoo
     if not options.summarize:
         zoo.warm_up(options.source)

@@ -15,9 +15,9 @@ Place heads(Lowering& l, const ir::Value* value) {
 std::array<int64_t, 3> outer(const Layout& layout) { return {layout.strides[0], layout.strides[1], layout.strides[2]}; }
 
 bool attention(Lowering& l, const ir::Node& node) {
-  if (node.output()->dtype() != DType::f32) return false;
+  if (!computes_in_float(node.output()->dtype())) return false;
   for (size_t i = 0; i < 3; ++i)
-    if (node.inputs[i]->dtype() != DType::f32 || l.shape(node.inputs[i]).size() != 4) return false;
+    if (!computes_in_float(node.inputs[i]->dtype()) || l.shape(node.inputs[i]).size() != 4) return false;
   const Attributes attributes(node, l.env());
   const Place q = heads(l, node.inputs[0]), k = heads(l, node.inputs[1]), v = heads(l, node.inputs[2]);
   kernels::Attention a{};

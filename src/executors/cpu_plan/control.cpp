@@ -7,7 +7,10 @@ namespace {
 bool choose(Lowering& l, const ir::Node& node) {
   const Place condition = l.row_major(node.inputs.at(0));
   std::vector<Place> results;
-  for (const ir::Value* v : node.outputs) results.push_back(l.result(v));
+  for (const ir::Value* v : node.outputs) {
+    const DType type = kernels::is_half(v->dtype()) ? DType::f32 : v->dtype();
+    results.push_back(l.moved(v, Layout::row_major(type, l.shape(v))));
+  }
   std::shared_ptr<Block> sides[2];
   for (size_t side = 0; side < 2; ++side)
     sides[side] = l.block(*node.regions.at(side), [&] {
@@ -15,7 +18,7 @@ bool choose(Lowering& l, const ir::Node& node) {
       for (size_t i = 0; i < outputs.size(); ++i) {
         if (l.shape(outputs[i]) != results[i].layout.shape)
           throw CannotPlan{&node, "the sides of an if give different shapes"};
-        l.copy(node, l.place(outputs[i]), results[i]);
+        l.copy(node, l.stored(outputs[i]), results[i]);
       }
     });
   l.emit(node, "if", {condition.ref()}, [=, at = condition.ref(), yes = sides[0], no = sides[1]](const Run& run) {

@@ -56,24 +56,32 @@ Taps window(const Attributes& a, const Three& kernel, const Three& out) {
 }
 
 // weight (F, C / groups, taps) as rows (tap, channel) of a product, for each group; taps in the order given.
-Tensor pack_weight(const float* weight, int64_t filters, int64_t each, int64_t groups, const std::vector<int64_t>& taps,
-                   int64_t all_taps, bool transposed) {
+template <class T>
+Tensor pack_items(const Tensor& weight, int64_t filters, int64_t each, int64_t groups, const std::vector<int64_t>& taps,
+                  int64_t all_taps, bool transposed) {
+  const auto* from = reinterpret_cast<const T*>(weight.data);
   const auto count = static_cast<int64_t>(taps.size());
   const int64_t per_group = filters / groups, size = kernels::packed_size(count * each, per_group);
-  Tensor out = Tensor::zeros(DType::f32, {size * groups});
-  std::vector<float> rows(static_cast<size_t>(count * each * per_group));
+  Tensor out = Tensor::zeros(weight.dtype, {size * groups});
+  std::vector<T> rows(static_cast<size_t>(count * each * per_group));
   for (int64_t g = 0; g < groups; ++g) {
     for (int64_t t = 0; t < count; ++t)
       for (int64_t c = 0; c < each; ++c)
         for (int64_t f = 0; f < per_group; ++f) {
           const int64_t row = transposed ? (g * each + c) * per_group + f : (g * per_group + f) * each + c;
           rows[static_cast<size_t>((t * each + c) * per_group + f)] =
-              weight[row * all_taps + taps[static_cast<size_t>(t)]];
+              from[row * all_taps + taps[static_cast<size_t>(t)]];
         }
-    kernels::pack(rows.data(), per_group, 1, count * each, per_group,
-                  reinterpret_cast<float*>(out.mutable_data()) + g * size);
+    kernels::pack(weight.dtype, rows.data(), per_group, 1, count * each, per_group,
+                  reinterpret_cast<T*>(out.mutable_data()) + g * size);
   }
   return out;
+}
+
+Tensor pack_weight(const Tensor& weight, int64_t filters, int64_t each, int64_t groups,
+                   const std::vector<int64_t>& taps, int64_t all_taps, bool transposed) {
+  return (weight.dtype == DType::f32 ? pack_items<float> : pack_items<uint16_t>)(weight, filters, each, groups, taps,
+                                                                                 all_taps, transposed);
 }
 
 Geometry geometry(Lowering& l, const ir::Node& node, int64_t groups) {
@@ -89,7 +97,7 @@ Geometry geometry(Lowering& l, const ir::Node& node, int64_t groups) {
 
 const Tensor* constant_weight(Lowering& l, const ir::Node& node, Tensor& held) {
   const Tensor* weight = l.constant(node.inputs[1]);
-  if (!weight || weight->dtype != DType::f32) return nullptr;
+  if (!weight || !computes_in_float(weight->dtype)) return nullptr;
   held = weight->contiguous();
   return &held;
 }
@@ -116,7 +124,7 @@ kernels::Done finishing(const Finish::Bound& after, int64_t filters) {
 
 bool conv(Lowering& l, const ir::Node& node) {
   Tensor weight;
-  if (node.output()->dtype() != DType::f32 || !constant_weight(l, node, weight)) return false;
+  if (!computes_in_float(node.output()->dtype()) || !constant_weight(l, node, weight)) return false;
   const Attributes a(node, l.env());
   Geometry g = geometry(l, node, a.integer("groups"));
   const Three kernel = spatial(weight.shape);
@@ -126,20 +134,21 @@ bool conv(Lowering& l, const ir::Node& node) {
   kernels::prepare(t, g.conv);
   const auto count = static_cast<int64_t>(t.offsets.size());
   const int64_t each = g.conv.channels / g.conv.groups;
-  const auto* values = reinterpret_cast<const float*>(weight.data);
   const Ref w = l.packed(node.inputs[1], depthwise ? "depthwise" : "conv", [&] {
     if (!depthwise) {
       std::vector<int64_t> taps;
       for (int64_t i = 0; i < count; ++i) taps.push_back(i);
-      return pack_weight(values, g.conv.filters, each, g.conv.groups, taps, count, false);
+      return pack_weight(weight, g.conv.filters, each, g.conv.groups, taps, count, false);
     }
     Tensor out = Tensor::zeros(DType::f32, {count, g.conv.channels});
     for (int64_t i = 0; i < count; ++i)
       for (int64_t c = 0; c < g.conv.channels; ++c)
-        reinterpret_cast<float*>(out.mutable_data())[i * g.conv.channels + c] = values[c * count + i];
+        reinterpret_cast<float*>(out.mutable_data())[i * g.conv.channels + c] =
+            static_cast<float>(weight.number(c * count + i));
     return out;
   });
   g.zeros = l.constant_ref(Tensor::zeros(DType::f32, {t.run * g.conv.channels}));
+  const DType type = weight.dtype;
   const auto finish = l.finish(node, g.layout);
   g.out = l.result(l.target(node), g.layout).ref();
   const bool pointwise = count == 1 && g.conv.groups == 1 && t.in_stride == Three{1, 1, 1} &&
@@ -149,7 +158,7 @@ bool conv(Lowering& l, const ir::Node& node) {
       node, finish ? name + " + elementwise" : name, touched(g, w, finish),
       [=](const Run& run) {
         kernels::Conv c = bound(g, run);
-        c.weight = run.at<float>(w);
+        c.weight = {run.at<std::byte>(w), depthwise ? DType::f32 : type};
         const Finish::Bound after(finish ? &*finish : nullptr, run, c.y);
         const kernels::Done done = finishing(after, c.filters);
         if (pointwise) {
@@ -167,7 +176,7 @@ bool conv(Lowering& l, const ir::Node& node) {
 // of an output depend on its phase, o mod stride. Each phase is a convolution of stride 1 with some of the taps.
 bool conv_transpose(Lowering& l, const ir::Node& node) {
   Tensor weight;
-  if (node.output()->dtype() != DType::f32 || !constant_weight(l, node, weight)) return false;
+  if (!computes_in_float(node.output()->dtype()) || !constant_weight(l, node, weight)) return false;
   const Attributes a(node, l.env());
   Geometry g = geometry(l, node, a.integer("groups"));
   const Three kernel = spatial(weight.shape), stride = three(a.ints("stride"), 1), low = three(a.ints("low"), 0);
@@ -197,8 +206,7 @@ bool conv_transpose(Lowering& l, const ir::Node& node) {
     std::vector<int64_t> order;
     for (const auto& [offset, k] : taps) t.offsets.push_back(offset), order.push_back(k);
     weights.push_back(l.packed(node.inputs[1], "conv_transpose " + std::to_string(phase), [&] {
-      return pack_weight(reinterpret_cast<const float*>(weight.data), g.conv.filters, each, g.conv.groups, order, all,
-                         true);
+      return pack_weight(weight, g.conv.filters, each, g.conv.groups, order, all, true);
     }));
     kernels::prepare(t, g.conv);
     phases.push_back(std::move(t));
@@ -207,6 +215,7 @@ bool conv_transpose(Lowering& l, const ir::Node& node) {
   g.out = l.result(node.output(), g.layout).ref();
   std::vector<Ref> refs = touched(g, {}, std::nullopt);
   refs.insert(refs.end(), weights.begin(), weights.end());
+  const DType type = weight.dtype;
   double work = 0;
   for (const Taps& t : phases) work += flops(g, t);
   l.emit(
@@ -214,7 +223,7 @@ bool conv_transpose(Lowering& l, const ir::Node& node) {
       [=](const Run& run) {
         kernels::Conv c = bound(g, run);
         for (size_t i = 0; i < phases.size(); ++i) {
-          c.weight = run.at<float>(weights[i]);
+          c.weight = {run.at<std::byte>(weights[i]), type};
           kernels::conv(c, phases[i], run.pool);
         }
       },
@@ -223,7 +232,7 @@ bool conv_transpose(Lowering& l, const ir::Node& node) {
 }
 
 bool pool(Lowering& l, const ir::Node& node, kernels::Pool kind) {
-  if (node.output()->dtype() != DType::f32) return false;
+  if (!computes_in_float(node.output()->dtype())) return false;
   const Attributes a(node, l.env());
   Geometry g = geometry(l, node, 1);
   const Three kernel = three(a.ints("kernel"), 1);
@@ -258,7 +267,7 @@ bool pool(Lowering& l, const ir::Node& node, kernels::Pool kind) {
 
 // Windows of one size, where the sizes divide; a mean where there is one window.
 bool adaptive_avg_pool(Lowering& l, const ir::Node& node) {
-  if (node.output()->dtype() != DType::f32) return false;
+  if (!computes_in_float(node.output()->dtype())) return false;
   Geometry g = geometry(l, node, 1);
   Taps t;
   int64_t count = 1;

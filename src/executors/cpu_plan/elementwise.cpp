@@ -7,7 +7,6 @@
 namespace godwit::executors::plan {
 namespace {
 
-bool computes_in_float(DType d) { return d == DType::f32 || d == DType::f16 || d == DType::bf16; }
 bool is_value(DType d) { return computes_in_float(d) || d == DType::boolean; }
 
 // Ops that are one instruction of the same name, without attributes.
@@ -44,6 +43,8 @@ class Compiler {
       if (!append(*node)) return std::nullopt;
     program_->result = registers_.at(group_.result());
     program_->out = result_.dtype;
+    if (const DType type = group_.result()->dtype(); kernels::is_half(type) && result_.dtype == DType::f32)
+      program_->result = emit(rounding(type), {program_->result});
     merge_axes();
     program_->prepare();
     return GroupProgram{program_, leaves_};
@@ -70,7 +71,9 @@ class Compiler {
   }
 
   int emit(std::string_view function, std::vector<int> in, double p = 0, double q = 0) {
-    const kernels::TileFunction f = kernels::tile_function(function);
+    return emit(kernels::tile_function(function), std::move(in), p, q);
+  }
+  int emit(kernels::TileFunction f, std::vector<int> in, double p = 0, double q = 0) {
     if (!f) return -1;
     in.resize(3, -1);
     const int out = program_->registers++;
@@ -123,8 +126,7 @@ class Compiler {
   int append_cast(const ir::Node& node, const std::vector<int>& in) {
     const DType from = node.inputs[0]->dtype(), to = node.output()->dtype();
     if (to == DType::boolean) return emit("to_bool", in);
-    if (to == DType::f16) return emit("round_f16", in);
-    if (to == DType::bf16) return emit("round_bf16", in);
+    if (kernels::is_half(to)) return emit(rounding(to), in);
     if (is_integer(to) && computes_in_float(from)) return emit("trunc", in);
     return emit("copy", in);
   }
@@ -133,12 +135,15 @@ class Compiler {
   void merge_axes() {
     const size_t rank = result_.shape.size();
     std::vector<Ints> strides{result_.strides};
+    std::vector<DType> types;
     for (const ir::Value* v : leaves_) {
       Ints s(rank, 0);
       if (group_.anchor && v == group_.anchor->output()) {
         s = result_.strides;
+        types.push_back(DType::f32);
       } else {
-        const Layout& l = lowering_.place(v).layout;
+        const Layout& l = lowering_.stored(v).layout;
+        types.push_back(l.dtype);
         for (size_t i = 0; i < l.shape.size(); ++i)
           if (l.shape[i] != 1) s[rank - l.shape.size() + i] = l.strides[i];
       }
@@ -148,7 +153,7 @@ class Compiler {
     program_->shape = std::move(loops.shape);
     for (size_t i = 0; i < leaves_.size(); ++i) {
       kernels::Program::Leaf leaf;
-      leaf.dtype = leaves_[i]->dtype();
+      leaf.dtype = types[i];
       leaf.strides = std::move(loops.strides[i + 1]);
       program_->leaves.push_back(std::move(leaf));
     }
@@ -172,7 +177,7 @@ bool is_elementwise(const ir::Node& node) {
   if (node.op == "cast") {
     const DType in = node.inputs.at(0)->dtype();
     if (!kernels::has_float_conversion(in) || !kernels::has_float_conversion(out)) return false;
-    if (is_integer(in)) return out == DType::f32 || out == DType::boolean;
+    if (is_integer(in)) return computes_in_float(out) || out == DType::boolean;
     if (is_integer(out)) return (out == DType::i32 || out == DType::i64) && in != DType::boolean;
     return true;
   }
@@ -187,7 +192,7 @@ bool is_elementwise(const ir::Node& node) {
 
 bool can_anchor(const ir::Node& node) {
   static const std::set<std::string_view> anchors = {"matmul", "linear", "quantized_linear", "conv"};
-  return anchors.contains(node.op) && node.output()->dtype() == DType::f32;
+  return anchors.contains(node.op) && computes_in_float(node.output()->dtype());
 }
 
 std::optional<GroupProgram> compile_group(Lowering& lowering, const Group& group, const Layout& result) {

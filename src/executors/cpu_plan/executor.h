@@ -29,6 +29,7 @@ class CpuExecutor : public Executor {
   // Called when a step is done, in the runs that follow.
   void observe(std::function<void(const plan::Step&)> observer) { observer_ = std::move(observer); }
   size_t arena_bytes() const;
+  size_t packed_bytes() const { return weights_.bytes(); }  // of weights in the form that kernels read
 
  private:
   struct Ready;  // a plan with memory of its own

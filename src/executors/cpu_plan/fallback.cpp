@@ -67,11 +67,12 @@ void Lowering::fall_back(const ir::Node& node) {
       continue;
     }
     shape(v);
-    call.inputs.emplace_back(row_major(v));
+    const bool is_wide = kernels::is_half(v->dtype()) && stored(v).layout.dtype == DType::f32;
+    call.inputs.emplace_back(row_major(node, is_wide ? converted(node, stored(v), v->dtype()) : stored(v)));
     touched.push_back(call.inputs.back()->ref());
   }
   for (const ir::Value* v : node.outputs) {
-    call.outputs.push_back(result(v));
+    call.outputs.push_back(moved(v, Layout::row_major(v->dtype(), shape(v))));
     touched.push_back(call.outputs.back().ref());
   }
   plan_.fallbacks.push_back(&node);

@@ -56,7 +56,7 @@ void Fusion::analyse(const ir::Graph& graph, const Size& shape, IsElementwise is
       if (member->second != node.get()) absorbed_.insert(node.get());
     } else if (node->outputs.size() == 1 && can_anchor(*node)) {
       const ir::Node* end = group_of_readers(node->output());
-      if (end && end->output()->dtype() == DType::f32) by_end_[end].anchor = node.get();
+      if (end && is_float(end->output()->dtype())) by_end_[end].anchor = node.get();
     }
   }
   for (const auto& [end, group] : by_end_) {

@@ -14,7 +14,7 @@ void emit_gather(Lowering& l, const ir::Node& node, kernels::Gather gather, cons
                  const std::vector<Place>& indices) {
   gather.shape = l.shape(node.output());
   gather.item = item_size(x.layout.dtype);
-  const Ref out = l.result(node.output()).ref();
+  const Ref out = l.moved(node.output(), Layout::row_major(x.layout.dtype, gather.shape)).ref();
   std::vector<Ref> refs, touched{x.ref(), out};
   for (const Place& p : indices) refs.push_back(p.ref());
   touched.insert(touched.end(), refs.begin(), refs.end());
@@ -28,7 +28,7 @@ void emit_gather(Lowering& l, const ir::Node& node, kernels::Gather gather, cons
 // x (a..., n, b...), indices (i...) -> (a..., i..., b...)
 bool take(Lowering& l, const ir::Node& node) {
   if (!is_index(node.inputs[1])) return false;
-  const Place x = l.place(node.inputs[0]), indices = l.place(node.inputs[1]);
+  const Place x = l.stored(node.inputs[0]), indices = l.place(node.inputs[1]);
   const auto axis = static_cast<size_t>(positive(Attributes(node, l.env()).integer("axis"), x.layout.rank()));
   const size_t count = indices.layout.shape.size();
   if (x.layout.shape.empty() || x.layout.shape[axis] == 0) return false;
@@ -48,7 +48,7 @@ bool take(Lowering& l, const ir::Node& node) {
 // As torch.gather.
 bool take_along(Lowering& l, const ir::Node& node) {
   if (!is_index(node.inputs[1])) return false;
-  const Place x = l.place(node.inputs[0]), indices = l.place(node.inputs[1]);
+  const Place x = l.stored(node.inputs[0]), indices = l.place(node.inputs[1]);
   const auto axis = static_cast<size_t>(positive(Attributes(node, l.env()).integer("axis"), x.layout.rank()));
   if (x.layout.shape.empty() || x.layout.shape[axis] == 0) return false;
   kernels::Gather g;
@@ -63,7 +63,7 @@ bool take_along(Lowering& l, const ir::Node& node) {
 // x[:, i, :, j]: the indices broadcast; their axes stand where the picked ones were if those are neighbours, else
 // first.
 bool index(Lowering& l, const ir::Node& node) {
-  const Place x = l.place(node.inputs[0]);
+  const Place x = l.stored(node.inputs[0]);
   const Ints given = Attributes(node, l.env()).ints("axes");
   const size_t rank = x.layout.shape.size(), out_rank = l.shape(node.output()).size();
   if (given.size() > 8) return false;
@@ -97,7 +97,7 @@ bool pad(Lowering& l, const ir::Node& node) {
   const Attributes a(node, l.env());
   const std::string& mode = a.text("mode");
   const Ints low = a.ints("low"), high = a.ints("high");
-  Place x = l.place(node.inputs[0]);
+  Place x = l.stored(node.inputs[0]);
   const Ints shape = x.layout.shape;
   if (x.layout.size() == 0 || l.shape(node.output()).empty()) return false;
   const bool is_constant = mode == "constant";
@@ -105,10 +105,15 @@ bool pad(Lowering& l, const ir::Node& node) {
     if (!is_constant && (low[i] < 0 || high[i] < 0 || mode == "wrap")) return false;
     if (mode == "reflect" && (low[i] >= shape[i] || high[i] >= shape[i])) return false;
   }
-  const Place out = l.result(node.output());
+  const Place out = l.moved(node.output(), Layout::row_major(x.layout.dtype, l.shape(node.output())));
   if (is_constant) {
     const size_t item = item_size(out.layout.dtype);
-    const Ref value = node.inputs.size() > 1 && node.inputs[1] ? l.row_major(node.inputs[1]).ref() : Ref{};
+    Ref value;
+    if (node.inputs.size() > 1 && node.inputs[1]) {
+      const Place one{l.scratch(item).buffer, Layout::row_major(out.layout.dtype, {})};
+      l.copy(node, l.stored(node.inputs[1]), one);
+      value = one.ref();
+    }
     const auto count = static_cast<size_t>(out.layout.size());
     l.emit(node, "fill", {value, out.ref()}, [=, to = out.ref()](const Run& run) {
       std::byte* p = run.at<std::byte>(to);

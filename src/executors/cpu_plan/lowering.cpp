@@ -54,6 +54,10 @@ void Finish::Bound::operator()(int64_t first, int64_t last) const {
 Lowering::Lowering(const ir::Module& module, const ir::Graph& graph, ir::Dim::Env env, WeightCache& weights,
                    int threads)
     : module_(module), graph_(graph), env_(std::move(env)), cache_(weights), threads_(threads) {
+  ir::for_each_node(graph_, [this](const ir::Node& node, const ir::Graph&) {
+    read_.insert(node.inputs.begin(), node.inputs.end());
+    for (const auto& region : node.regions) read_.insert(region->outputs.begin(), region->outputs.end());
+  });
   declare_ports();
   lower_graph(graph_);
   deliver_outputs();
@@ -114,13 +118,13 @@ void Lowering::deliver_outputs() {
   const ir::Node* last = graph_.nodes.empty() ? nullptr : graph_.nodes.back().get();
   static const ir::Node delivery{.op = "output"};
   for (size_t i = 0; i < graph_.states.size(); ++i) {
-    const Place from = row_major(last ? *last : delivery, place(graph_.states[i].after));
+    const Place from = row_major(last ? *last : delivery, stored(graph_.states[i].after));
     copy(delivery, from, {plan_.state_buffers[i], plan_.states[i]});
   }
   for (size_t i = 0; i < graph_.outputs.size(); ++i) {
     const ir::Value* value = graph_.outputs[i];
     const Layout layout = Layout::row_major(value->dtype(), shape(value));
-    const Place from = place(value);
+    const Place from = stored(value);
     Buffer& buffer = plan_.buffers[static_cast<size_t>(from.buffer)];
     plan_.outputs.push_back(layout);
     if (buffer.kind == Buffer::Kind::arena && from.layout.offset == 0 && from.layout.is_row_major() &&
@@ -168,7 +172,7 @@ Ref Lowering::packed(const ir::Value* value, const std::string& kind, const std:
   return constant_ref(cache_.get(constant(value)->data, kind, pack));
 }
 
-const Place& Lowering::place(const ir::Value* value) {
+const Place& Lowering::stored(const ir::Value* value) {
   if (auto found = places_.find(value); found != places_.end()) return found->second;
   const Tensor* tensor = constant(value);
   require<InternalError>(tensor, "value {} is read before it is made", value->name);
@@ -206,10 +210,17 @@ Place Lowering::ordered(const ir::Value* value, const std::vector<int>& axes) {
 }
 
 Place Lowering::result(const ir::Value* value) {
-  return result(value, Layout::row_major(value->dtype(), shape(value)));
+  const DType type = kernels::is_half(value->dtype()) ? DType::f32 : value->dtype();
+  return result(value, Layout::row_major(type, shape(value)));
 }
 
 Place Lowering::result(const ir::Value* value, Layout layout) {
+  if (kernels::is_half(value->dtype()) && layout.dtype == DType::f32 && !rounded_.contains(value))
+    unrounded_.push_back(value);
+  return moved(value, std::move(layout));
+}
+
+Place Lowering::moved(const ir::Value* value, Layout layout) {
   Buffer buffer;
   buffer.bytes = layout.nbytes();
   return places_[value] = {add_buffer(std::move(buffer)), std::move(layout)};
@@ -235,6 +246,8 @@ void Lowering::emit(const ir::Node& node, std::string kernel, std::vector<Ref> t
 }
 
 void Lowering::copy(const ir::Node& node, const Place& from, const Place& to) {
+  if (kernels::is_half(from.layout.dtype) != kernels::is_half(to.layout.dtype))
+    return to.layout.is_dense() ? convert(node, from, to) : copy(node, converted(node, from, to.layout.dtype), to);
   const Loops loops = merged(to.layout.shape, {to.layout.strides, from.layout.strides});
   const size_t item = item_size(to.layout.dtype);
   emit(node, "copy", {from.ref(), to.ref()},
@@ -248,10 +261,10 @@ const ir::Value* Lowering::target(const ir::Node& node) const {
 }
 
 std::optional<Finish> Lowering::finish(const ir::Node& node, const Layout& layout) {
-  const Group* group = fusion_.anchored(&node);
-  if (!group || layout.dtype != DType::f32) return std::nullopt;
-  std::optional<GroupProgram> compiled = compile_group(*this, *group, layout);
-  if (!compiled) return std::nullopt;
+  const Group* group = layout.dtype == DType::f32 ? fusion_.anchored(&node) : nullptr;
+  std::optional<GroupProgram> compiled;
+  if (group) compiled = compile_group(*this, *group, layout);
+  if (!compiled) return rounding_finish(node, layout);
   Finish finish;
   for (size_t i = 0; i < compiled->leaves.size(); ++i) {
     const ir::Value* leaf = compiled->leaves[i];
@@ -259,11 +272,12 @@ std::optional<Finish> Lowering::finish(const ir::Node& node, const Layout& layou
       finish.self = i;
       finish.leaves.push_back({});
     } else {
-      finish.leaves.push_back(place(leaf).ref());
+      finish.leaves.push_back(stored(leaf).ref());
     }
   }
   finish.program = compiled->program;
   finished_.insert(group);
+  rounded_.insert(group->result());
   return finish;
 }
 
@@ -287,8 +301,10 @@ std::shared_ptr<Block> Lowering::block(const ir::Graph& region, const std::funct
   auto steps = std::make_shared<Block>();
   Block* outer = std::exchange(block_, steps.get());
   Fusion fusion = std::exchange(fusion_, {});
+  const auto widened = widened_;  // what a side converts is there only if that side runs
   lower_graph(region);
   after();
+  widened_ = widened;
   fusion_ = std::move(fusion);
   block_ = outer;
   return steps;
@@ -301,7 +317,8 @@ void Lowering::lower(const ir::Node& node) {
   };
   if (node.regions.empty() && std::any_of(node.inputs.begin(), node.inputs.end(), empty)) return fall_back(node);
   const Row* row = find_row(node.op);
-  if (row && row->lower(*this, node)) return;
+  if (row && row->lower(*this, node)) return round_results(node);
+  unrounded_.clear();
   fall_back(node);
 }
 
@@ -333,14 +350,15 @@ bool Lowering::fold(const ir::Node& node) {
 void Lowering::lower_group(const Group& group) {
   // The order in memory is that of the first operand that is as large as the result.
   const ir::Value* value = group.result();
-  Layout layout = Layout::row_major(value->dtype(), shape(value));
+  const bool stays_wide = kernels::is_half(value->dtype()) && read_.contains(value);
+  Layout layout = Layout::row_major(stays_wide ? DType::f32 : value->dtype(), shape(value));
   std::unordered_set<const ir::Value*> made;
   for (const ir::Node* node : group.nodes) made.insert(node->output());
   bool found = false;
   for (const ir::Node* node : group.nodes)
     for (const ir::Value* v : node->inputs) {
       std::vector<int> axes;
-      if (found || !v || made.contains(v) || shape(v) != layout.shape || !place(v).layout.is_dense(&axes)) continue;
+      if (found || !v || made.contains(v) || shape(v) != layout.shape || !stored(v).layout.is_dense(&axes)) continue;
       layout = Layout::ordered(layout.dtype, layout.shape, axes);
       found = true;
     }
@@ -350,8 +368,8 @@ void Lowering::lower_group(const Group& group) {
     return;
   }
   std::vector<Ref> leaves;
-  for (const ir::Value* v : compiled->leaves) leaves.push_back(place(v).ref());
-  const Ref out = result(value, layout).ref();
+  for (const ir::Value* v : compiled->leaves) leaves.push_back(stored(v).ref());
+  const Ref out = moved(value, layout).ref();  // the program rounds
   std::vector<Ref> touched = leaves;
   touched.push_back(out);
   emit(*group.nodes.back(),

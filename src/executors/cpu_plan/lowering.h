@@ -11,6 +11,7 @@
 
 #include "executors/cpu_plan/fusion.h"
 #include "executors/cpu_plan/plan.h"
+#include "kernels/half.h"
 #include "kernels/program.h"
 #include "ops/op.h"
 
@@ -88,16 +89,22 @@ class Lowering {
   // Its only element as a number, where it is known and has one.
   std::optional<double> scalar(const ir::Value* value);
 
-  // Where a value lies.
+  // Where a value lies. Half types lie as they are (inputs, weights, what is moved from there) or as float32 that is
+  // rounded to their type (what kernels have made): the layout says which.
+  const Place& stored(const ir::Value* value);
+  // The same for kernels that compute: half types as float32, converted once for all readers.
   const Place& place(const ir::Value* value);
-  // The same, dense in row-major order or in the given order of axes (slowest first); copied where it is not.
+  // That, dense in row-major order or in the given order of axes (slowest first); copied where it is not.
   Place row_major(const ir::Value* value);
   Place ordered(const ir::Value* value, const std::vector<int>& axes);
   Place row_major(const ir::Node& node, const Place& place);
 
-  // A new buffer for a result: row-major, or in the given layout.
+  // A new buffer for a result: row-major, or in the given layout. Half types are float32 here, and rounded behind the
+  // row.
   Place result(const ir::Value* value);
   Place result(const ir::Value* value, Layout layout);
+  // A new buffer for elements that a row moves without a change.
+  Place moved(const ir::Value* value, Layout layout);
   // The result is a view of a buffer that is there already.
   void alias(const ir::Value* value, Place place);
   Ref scratch(size_t bytes);
@@ -116,6 +123,7 @@ class Lowering {
   const ir::Value* target(const ir::Node& node) const;
   std::optional<Finish> finish(const ir::Node& node, const Layout& layout);
 
+  // Elements of half types are converted where one side holds them as float32.
   void copy(const ir::Node& node, const Place& from, const Place& to);
 
  private:
@@ -124,6 +132,10 @@ class Lowering {
   void lower_group(const Group& group);
   bool fold(const ir::Node& node);
   void fall_back(const ir::Node& node);
+  Place converted(const ir::Node& node, const Place& from, DType to);
+  void convert(const ir::Node& node, const Place& from, const Place& to);
+  void round_results(const ir::Node& node);
+  std::optional<Finish> rounding_finish(const ir::Node& node, const Layout& layout);
   void declare_ports();
   void deliver_outputs();
   int add_buffer(Buffer buffer);
@@ -139,9 +151,20 @@ class Lowering {
   Block* block_ = &plan_.steps;
   int clock_ = 0;
   std::unordered_map<const ir::Value*, Place> places_;
+  std::unordered_map<const ir::Value*, Place> widened_;  // float32 copies of half types
+  std::vector<const ir::Value*> unrounded_;              // results of the row at work
+  std::unordered_set<const ir::Value*> rounded_;         // results that their kernel rounds itself
+  std::unordered_set<const ir::Value*> read_;            // values that a node reads
   std::unordered_map<const ir::Value*, Tensor> constants_;
   std::unordered_set<const Group*> finished_;  // groups that their anchor's kernel does
 };
+
+// What kernels compute with, as float32.
+inline bool computes_in_float(DType d) { return d == DType::f32 || kernels::is_half(d); }
+// The elements of a tensor of such a type as float32, contiguous.
+Tensor as_float(const Tensor& tensor);
+// The function that rounds float32 to a half type.
+kernels::TileFunction rounding(DType half);
 
 // A group as a program over a result of this layout, and the values that it reads; null where it has no kernel.
 struct GroupProgram {

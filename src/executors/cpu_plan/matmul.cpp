@@ -6,49 +6,62 @@
 namespace godwit::executors::plan {
 namespace {
 
-// (k, n) with any strides, packed once where it is constant.
-Ref packed(Lowering& l, const ir::Node& node, const ir::Value* value, int64_t k, int64_t n, int64_t k_stride,
-           int64_t n_stride) {
-  if (const Tensor* weight = l.constant(value))
-    return l.packed(value, "gemm " + std::to_string(k_stride) + " " + std::to_string(n_stride), [&] {
-      Tensor out = Tensor::zeros(DType::f32, {kernels::packed_size(k, n)});
-      kernels::pack(reinterpret_cast<const float*>(weight->data), k_stride, n_stride, k, n,
-                    reinterpret_cast<float*>(out.mutable_data()));
-      return out;
-    });
+struct RightSide {
+  Ref ref;
+  DType type;  // of its panels
+};
+
+// The last two axes of a value, as (k, n); packed once where it is constant, in its own type.
+RightSide packed(Lowering& l, const ir::Node& node, const ir::Value* value, bool transposed) {
+  const Tensor* weight = l.constant(value);
+  const Place from = weight ? l.stored(value) : l.place(value);
+  const Layout& layout = from.layout;
+  const size_t k_axis = transposed ? 1 : 0, n_axis = 1 - k_axis;
+  const int64_t k = layout.shape[k_axis], n = layout.shape[n_axis];
+  const int64_t k_stride = layout.strides[k_axis], n_stride = layout.strides[n_axis];
+  const DType type = layout.dtype;
+  if (weight) {
+    const std::string kind = "gemm " + std::to_string(k_stride) + " " + std::to_string(n_stride);
+    return {l.packed(value, kind,
+                     [&] {
+                       Tensor out = Tensor::zeros(type, {kernels::packed_size(k, n)});
+                       kernels::pack(type, weight->data, k_stride, n_stride, k, n, out.mutable_data());
+                       return out;
+                     }),
+            type};
+  }
   const Ref out = l.scratch(static_cast<size_t>(kernels::packed_size(k, n)) * 4);
-  const Ref from = l.place(value).ref();
-  l.emit(node, "pack", {from, out}, [=](const Run& run) {
+  l.emit(node, "pack", {from.ref(), out}, [=, from = from.ref()](const Run& run) {
     kernels::pack(run.at<float>(from), k_stride, n_stride, k, n, run.at<float>(out), &run.pool);
   });
-  return out;
+  return {out, DType::f32};
 }
 
-void emit_gemm(Lowering& l, const ir::Node& node, int64_t m, int64_t n, int64_t k, RowsOperand a, Ref b, Ref bias) {
+void emit_gemm(Lowering& l, const ir::Node& node, int64_t m, int64_t n, int64_t k, RowsOperand a, RightSide b,
+               Ref bias) {
   const Layout layout = Layout::row_major(DType::f32, l.shape(node.output()));
   auto finish = l.finish(node, layout);
   const Ref out = l.result(l.target(node), layout).ref();
-  std::vector<Ref> touched{a.ref, b, bias, out};
+  std::vector<Ref> touched{a.ref, b.ref, bias, out};
   if (finish) touched.insert(touched.end(), finish->leaves.begin(), finish->leaves.end());
   l.emit(
       node, finish ? "gemm + elementwise" : "gemm", touched,
       [=](const Run& run) {
         float* c = run.at<float>(out);
         const Finish::Bound after(finish ? &*finish : nullptr, run, c);
-        kernels::gemm({m, n, k, run.at<float>(a.ref), a.stride, run.at<float>(b), run.at<float>(bias), c, n}, run.pool,
+        const kernels::Packed panels(run.at<std::byte>(b.ref), b.type);
+        kernels::gemm({m, n, k, run.at<float>(a.ref), a.stride, panels, run.at<float>(bias), c, n}, run.pool,
                       finishing(after, n));
       },
       2.0 * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k));
 }
 
 bool linear(Lowering& l, const ir::Node& node) {
-  if (node.output()->dtype() != DType::f32) return false;
-  const Place& weight = l.place(node.inputs[1]);
-  const int64_t n = weight.layout.shape[0], k = weight.layout.shape[1];
-  const int64_t n_stride = weight.layout.strides[0], k_stride = weight.layout.strides[1];
-  const Ints shape = l.shape(node.output());
+  if (!computes_in_float(node.output()->dtype())) return false;
+  const Ints shape = l.shape(node.output()), weight = l.shape(node.inputs[1]);
+  const int64_t n = weight[0], k = weight[1];
   const RowsOperand a = rows_operand(l, node.inputs[0]);
-  const Ref b = packed(l, node, node.inputs[1], k, n, k_stride, n_stride);
+  const RightSide b = packed(l, node, node.inputs[1], true);
   Ref bias;
   if (node.inputs.size() > 2 && node.inputs[2]) bias = l.row_major(node.inputs[2]).ref();
   emit_gemm(l, node, product(shape, 0, shape.size() - 1), n, k, a, b, bias);
@@ -98,18 +111,17 @@ void batched(Lowering& l, const ir::Node& node, const Place& a, const Place& b, 
 }
 
 bool matmul(Lowering& l, const ir::Node& node) {
-  if (node.output()->dtype() != DType::f32) return false;
-  Place a = l.place(node.inputs[0]), b = l.place(node.inputs[1]);
-  Ints shape = l.shape(node.output());
-  if (b.layout.rank() == 2 && a.layout.rank() >= 1) {
-    const int64_t k = b.layout.shape[0], n = b.layout.shape[1];
+  if (!computes_in_float(node.output()->dtype())) return false;
+  const Ints shape = l.shape(node.output()), left = l.shape(node.inputs[0]), right = l.shape(node.inputs[1]);
+  if (right.size() == 2 && !left.empty()) {
+    const int64_t k = right[0], n = right[1];
     const RowsOperand rows = rows_operand(l, node.inputs[0]);
-    const Ref packed_b = packed(l, node, node.inputs[1], k, n, b.layout.strides[0], b.layout.strides[1]);
-    emit_gemm(l, node, k == 0 ? product(shape, 0, shape.size()) / std::max<int64_t>(n, 1) : a.layout.size() / k, n, k,
-              rows, packed_b, {});
+    emit_gemm(l, node, product(left, 0, left.size() - 1), n, k, rows, packed(l, node, node.inputs[1], false), {});
     return true;
   }
-  if (a.layout.rank() < 2 || b.layout.rank() < 2) return false;
+  if (left.size() < 2 || right.size() < 2) return false;
+  Place a = l.place(node.inputs[0]);
+  const Place b = l.place(node.inputs[1]);
   if (a.layout.strides.back() != 1 && a.layout.shape.back() != 1) a = l.row_major(node.inputs[0]);
   batched(l, node, a, b, shape);
   return true;

@@ -7,20 +7,19 @@ namespace godwit::executors::plan {
 namespace {
 
 bool reshape(Lowering& l, const ir::Node& node) {
-  const Place from = l.place(node.inputs[0]);
+  const Place from = l.stored(node.inputs[0]);
   Place to{from.buffer, {}};
   if (!reshaped(from.layout, l.shape(node.output()), to.layout)) {
     to = l.row_major(node, from);
     const Layout whole = to.layout;
     reshaped(whole, l.shape(node.output()), to.layout);
   }
-  to.layout.dtype = node.output()->dtype();
   l.alias(node.output(), to);
   return true;
 }
 
 bool transpose(Lowering& l, const ir::Node& node) {
-  Place p = l.place(node.inputs[0]);
+  Place p = l.stored(node.inputs[0]);
   const Layout from = p.layout;
   const Ints axes = Attributes(node, l.env()).ints("axes");
   for (size_t i = 0; i < axes.size(); ++i) {
@@ -32,7 +31,7 @@ bool transpose(Lowering& l, const ir::Node& node) {
 }
 
 bool broadcast(Lowering& l, const ir::Node& node) {
-  Place p = l.place(node.inputs[0]);
+  Place p = l.stored(node.inputs[0]);
   const Layout from = p.layout;
   p.layout.shape = l.shape(node.output());
   p.layout.strides.assign(p.layout.shape.size(), 0);
@@ -65,7 +64,7 @@ void narrow(Layout& layout, const Ints& axes, const Ints& starts, const Ints& st
 
 bool slice(Lowering& l, const ir::Node& node) {
   const Attributes a(node, l.env());
-  Place p = l.place(node.inputs[0]);
+  Place p = l.stored(node.inputs[0]);
   narrow(p.layout, a.ints("axes"), a.ints("starts"), a.ints("steps"), l.shape(node.output()));
   l.alias(node.output(), p);
   return true;
@@ -73,7 +72,7 @@ bool slice(Lowering& l, const ir::Node& node) {
 
 bool split(Lowering& l, const ir::Node& node) {
   const Attributes a(node, l.env());
-  const Place whole = l.place(node.inputs[0]);
+  const Place whole = l.stored(node.inputs[0]);
   const auto axis = static_cast<size_t>(positive(a.integer("axis"), whole.layout.rank()));
   int64_t start = 0;
   for (const ir::Value* out : node.outputs) {
@@ -87,7 +86,7 @@ bool split(Lowering& l, const ir::Node& node) {
 }
 
 bool flip(Lowering& l, const ir::Node& node) {
-  Place p = l.place(node.inputs[0]);
+  Place p = l.stored(node.inputs[0]);
   for (int64_t axis : Attributes(node, l.env()).ints("axes")) {
     const auto a = static_cast<size_t>(positive(axis, p.layout.rank()));
     if (p.layout.shape[a] > 0) p.layout.offset += (p.layout.shape[a] - 1) * p.layout.strides[a];
@@ -99,7 +98,7 @@ bool flip(Lowering& l, const ir::Node& node) {
 
 bool unfold(Lowering& l, const ir::Node& node) {
   const Attributes a(node, l.env());
-  Place p = l.place(node.inputs[0]);
+  Place p = l.stored(node.inputs[0]);
   const auto axis = static_cast<size_t>(positive(a.integer("axis"), p.layout.rank()));
   const int64_t stride = p.layout.strides[axis];
   p.layout.strides[axis] = stride * a.integer("step");
@@ -111,7 +110,7 @@ bool unfold(Lowering& l, const ir::Node& node) {
 
 bool diagonal(Lowering& l, const ir::Node& node) {
   const Attributes a(node, l.env());
-  Place p = l.place(node.inputs[0]);
+  Place p = l.stored(node.inputs[0]);
   const auto x = static_cast<size_t>(positive(a.integer("axis1"), p.layout.rank()));
   const auto y = static_cast<size_t>(positive(a.integer("axis2"), p.layout.rank()));
   const int64_t offset = a.integer("offset");
@@ -128,16 +127,24 @@ bool diagonal(Lowering& l, const ir::Node& node) {
   return true;
 }
 
+// What parts of a half type lie as once they are together: as they are, unless one is float32 already.
+DType common_type(Lowering& l, const std::vector<ir::Value*>& parts) {
+  DType type = l.stored(parts[0]).layout.dtype;
+  for (const ir::Value* part : parts)
+    if (kernels::is_half(type)) type = l.stored(part).layout.dtype;
+  return type;
+}
+
 // Parts are copied into a result whose memory has the order of the first part.
 bool concat(Lowering& l, const ir::Node& node) {
-  Layout whole = Layout::row_major(node.output()->dtype(), l.shape(node.output()));
+  Layout whole = Layout::row_major(common_type(l, node.inputs), l.shape(node.output()));
   std::vector<int> axes;
-  if (l.place(node.inputs[0]).layout.is_dense(&axes)) whole = Layout::ordered(whole.dtype, whole.shape, axes);
-  const Place out = l.result(node.output(), whole);
+  if (l.stored(node.inputs[0]).layout.is_dense(&axes)) whole = Layout::ordered(whole.dtype, whole.shape, axes);
+  const Place out = l.moved(node.output(), whole);
   const auto axis = static_cast<size_t>(positive(Attributes(node, l.env()).integer("axis"), whole.rank()));
   int64_t start = 0;
   for (const ir::Value* part : node.inputs) {
-    const Place from = l.place(part);
+    const Place from = l.stored(part);
     Place to = out;
     to.layout.offset = start * whole.strides[axis];
     to.layout.shape = from.layout.shape;
@@ -149,9 +156,9 @@ bool concat(Lowering& l, const ir::Node& node) {
 
 bool slice_update(Lowering& l, const ir::Node& node) {
   const Attributes a(node, l.env());
-  const Place base = l.place(node.inputs[0]);
+  const Place base = l.stored(node.inputs[0]);
   // The update tells how large the part is, unless it is broadcast; then a row of MLX decides.
-  const Place update = l.place(node.inputs[1]);
+  const Place update = l.stored(node.inputs[1]);
   if (update.layout.rank() != base.layout.rank()) return false;
   Ints shape = base.layout.shape;
   const Ints axes = a.ints("axes"), starts = a.ints("starts"), stops = a.ints("stops"), steps = a.ints("steps");
@@ -168,7 +175,7 @@ bool slice_update(Lowering& l, const ir::Node& node) {
     if (source.layout.shape[i] != 1) return false;
     source.layout.shape[i] = shape[i], source.layout.strides[i] = 0;
   }
-  const Place out = l.result(node.output());
+  const Place out = l.moved(node.output(), Layout::row_major(common_type(l, node.inputs), base.layout.shape));
   l.copy(node, base, out);
   Place hole = out;
   narrow(hole.layout, axes, starts, steps, shape);

@@ -19,7 +19,7 @@ std::vector<int> with_last(int rank, int64_t axis) {
 
 template <class Member>
 bool softmax_rows(Lowering& l, const ir::Node& node, Member member, const char* kernel) {
-  if (node.output()->dtype() != DType::f32) return false;
+  if (!computes_in_float(node.output()->dtype())) return false;
   const Ints shape = l.shape(node.output());
   if (shape.empty()) return false;
   int64_t axis = Attributes(node, l.env()).integer("axis");
@@ -49,9 +49,9 @@ Ref optional_row(Lowering& l, const ir::Node& node, size_t i) {
 }
 
 bool layer_or_rms(Lowering& l, const ir::Node& node, bool layer) {
-  if (node.output()->dtype() != DType::f32) return false;
+  if (!computes_in_float(node.output()->dtype())) return false;
   for (const ir::Value* v : node.inputs)
-    if (v && v->dtype() != DType::f32) return false;
+    if (v && !computes_in_float(v->dtype())) return false;
   const Attributes a(node, l.env());
   const Ints shape = l.shape(node.output());
   const auto count = static_cast<size_t>(a.integer("axes_count"));
@@ -82,7 +82,7 @@ bool rms_norm(Lowering& l, const ir::Node& node) { return layer_or_rms(l, node, 
 
 // x (N, C, ...): statistics over a group's channels and all positions, then a scale and a shift a channel.
 bool group_norm(Lowering& l, const ir::Node& node) {
-  if (node.output()->dtype() != DType::f32) return false;
+  if (!computes_in_float(node.output()->dtype())) return false;
   const Attributes a(node, l.env());
   const Ints shape = l.shape(node.output());
   const int64_t channels = shape[1], groups = a.integer("groups"), batch = shape[0];
@@ -113,7 +113,7 @@ bool group_norm(Lowering& l, const ir::Node& node) {
 
 // A scale and a shift a channel, from constants.
 bool batch_norm(Lowering& l, const ir::Node& node) {
-  if (node.output()->dtype() != DType::f32) return false;
+  if (!computes_in_float(node.output()->dtype())) return false;
   const Ints shape = l.shape(node.output());
   const int64_t channels = shape[1];
   auto values = [&](size_t i, std::vector<double> fallback) -> std::optional<std::vector<double>> {

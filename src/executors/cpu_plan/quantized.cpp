@@ -13,10 +13,6 @@ namespace {
 struct Weights {
   kernels::QuantizedShape shape;
   Tensor words, scales, biases;
-
-  const uint32_t* word_data() const { return reinterpret_cast<const uint32_t*>(words.data); }
-  const float* scale_data() const { return reinterpret_cast<const float*>(scales.data); }
-  const float* bias_data() const { return reinterpret_cast<const float*>(biases.data); }
 };
 
 // Not made by this plan: its address says which it is, in every plan.
@@ -29,24 +25,24 @@ std::optional<Weights> weights_of(Lowering& l, const ir::Node& node, size_t firs
     if (!is_lasting(node.inputs[i])) return std::nullopt;
   const Tensor *words = l.constant(node.inputs[first]), *scales = l.constant(node.inputs[first + 1]),
                *biases = l.constant(node.inputs[first + 2]);
-  if (scales->dtype != DType::f32) return std::nullopt;
+  if (!computes_in_float(scales->dtype)) return std::nullopt;
   const Attributes a(node, l.env());
   const int64_t group = a.integer("group_size");
-  return Weights{{words->shape[0], scales->shape[1] * group, a.integer("bits"), group},
-                 words->contiguous(),
-                 scales->contiguous(),
-                 biases->contiguous()};
+  return Weights{
+      {words->shape[0], scales->shape[1] * group, a.integer("bits"), group}, words->contiguous(), *scales, *biases};
 }
 
 Tensor pack(const Weights& w) {
   Tensor out = Tensor::zeros(DType::u8, {static_cast<int64_t>(kernels::packed_quantized_size(w.shape))});
-  kernels::pack_quantized(w.shape, w.word_data(), w.scale_data(), w.bias_data(), out.mutable_data(),
-                          &ThreadPool::shared());
+  const Tensor scales = as_float(w.scales), biases = as_float(w.biases);
+  kernels::pack_quantized(w.shape, reinterpret_cast<const uint32_t*>(w.words.data),
+                          reinterpret_cast<const float*>(scales.data), reinterpret_cast<const float*>(biases.data),
+                          out.mutable_data(), &ThreadPool::shared());
   return out;
 }
 
 bool quantized_linear(Lowering& l, const ir::Node& node) {
-  if (node.output()->dtype() != DType::f32) return false;
+  if (!computes_in_float(node.output()->dtype())) return false;
   const std::optional<Weights> weights = weights_of(l, node, 1);
   if (!weights) return false;
   const kernels::QuantizedShape& s = weights->shape;
@@ -80,15 +76,15 @@ bool quantized_linear(Lowering& l, const ir::Node& node) {
 
 bool quantized_take(Lowering& l, const ir::Node& node) {
   const DType index = node.inputs[0]->dtype();
-  if (node.output()->dtype() != DType::f32 || (index != DType::i64 && index != DType::i32)) return false;
+  if (!computes_in_float(node.output()->dtype()) || (index != DType::i64 && index != DType::i32)) return false;
   const std::optional<Weights> weights = weights_of(l, node, 1);
   if (!weights) return false;
   const kernels::QuantizedShape s = weights->shape;
   const Place indices = l.row_major(node.inputs[0]);
   const int64_t count = indices.layout.size();
   if (s.n == 0) return false;
-  const Ref words = l.constant_ref(weights->words), scales = l.constant_ref(weights->scales),
-            biases = l.constant_ref(weights->biases);
+  const Ref words = l.constant_ref(weights->words), scales = l.row_major(node.inputs[2]).ref(),
+            biases = l.row_major(node.inputs[3]).ref();
   const Ref out = l.result(node.output()).ref();
   l.emit(node, "quantized take", {indices.ref(), words, scales, biases, out},
          [=, indices = indices.ref()](const Run& run) {

@@ -16,18 +16,19 @@ Ref optional_row(Lowering& l, const ir::Node& node, size_t i) {
 // weight (gates * H, K) as the right side of a product; null where it is not a constant.
 std::optional<Ref> packed(Lowering& l, const ir::Value* value) {
   const Tensor* weight = l.constant(value);
-  if (!weight || weight->dtype != DType::f32) return std::nullopt;
+  if (!weight || !computes_in_float(weight->dtype)) return std::nullopt;
   return l.packed(value, "rows", [weight] {
     const Tensor w = weight->contiguous();
     const int64_t n = w.shape[0], k = w.shape[1];
-    Tensor out = Tensor::zeros(DType::f32, {kernels::packed_size(k, n)});
-    kernels::pack(reinterpret_cast<const float*>(w.data), 1, k, k, n, reinterpret_cast<float*>(out.mutable_data()));
+    Tensor out = Tensor::zeros(w.dtype, {kernels::packed_size(k, n)});
+    kernels::pack(w.dtype, w.data, 1, k, k, n, out.mutable_data());
     return out;
   });
 }
 
 struct Layer {
   Ref x, h0, c0, w_ih, w_hh, bias, hidden_bias, products, gates, y, h, c;
+  DType weight_type;
   int64_t steps, batch, in, hidden, gate_count;
   bool reverse;
 };
@@ -46,14 +47,16 @@ bool emit(Lowering& l, const ir::Node& node, Layer layer, bool is_lstm) {
        layer.y, layer.h, layer.c},
       [layer, rows, columns, is_lstm](const Run& run) {
         float* products = run.at<float>(layer.products);
-        kernels::gemm({rows, columns, layer.in, run.at<float>(layer.x), layer.in, run.at<float>(layer.w_ih),
-                       run.at<float>(layer.bias), products, columns},
+        const kernels::Packed w_ih(run.at<std::byte>(layer.w_ih), layer.weight_type);
+        const kernels::Packed w_hh(run.at<std::byte>(layer.w_hh), layer.weight_type);
+        kernels::gemm({rows, columns, layer.in, run.at<float>(layer.x), layer.in, w_ih, run.at<float>(layer.bias),
+                       products, columns},
                       run.pool);
         const kernels::Recurrent r{layer.steps,
                                    layer.batch,
                                    layer.hidden,
                                    products,
-                                   run.at<float>(layer.w_hh),
+                                   w_hh,
                                    run.at<float>(layer.hidden_bias),
                                    run.at<float>(layer.h0),
                                    run.at<float>(layer.c0),
@@ -69,12 +72,12 @@ bool emit(Lowering& l, const ir::Node& node, Layer layer, bool is_lstm) {
 }
 
 bool start(Lowering& l, const ir::Node& node, int64_t gates, size_t w, Layer& layer) {
-  if (node.outputs[0]->dtype() != DType::f32) return false;
+  if (!computes_in_float(node.outputs[0]->dtype())) return false;
   const std::optional<Ref> w_ih = packed(l, node.inputs[w]), w_hh = packed(l, node.inputs[w + 1]);
   if (!w_ih || !w_hh) return false;
   const Ints x = l.shape(node.inputs[0]), h = l.shape(node.inputs[1]);
   layer.steps = x[0], layer.batch = x[1], layer.in = x[2], layer.hidden = h[1], layer.gate_count = gates;
-  layer.w_ih = *w_ih, layer.w_hh = *w_hh;
+  layer.w_ih = *w_ih, layer.w_hh = *w_hh, layer.weight_type = node.inputs[w]->dtype();
   layer.x = l.row_major(node.inputs[0]).ref(), layer.h0 = l.row_major(node.inputs[1]).ref();
   layer.reverse = Attributes(node, l.env()).flag("reverse");
   return true;

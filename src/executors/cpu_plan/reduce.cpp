@@ -96,7 +96,7 @@ void reduce_outer(const Reduction& r, const float* x, float* out, ThreadPool& po
 }
 
 bool reduce(Lowering& l, const ir::Node& node, Kind kind) {
-  if (node.output()->dtype() != DType::f32 || node.inputs[0]->dtype() != DType::f32) return false;
+  if (!computes_in_float(node.output()->dtype()) || !computes_in_float(node.inputs[0]->dtype())) return false;
   const Attributes a(node, l.env());
   const Place& x = l.place(node.inputs[0]);
   const Layout& from = x.layout;
