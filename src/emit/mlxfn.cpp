@@ -10,6 +10,7 @@
 #include "emit/emitter.h"
 #include "executors/mlx/executor.h"
 #include "ops/dtype.h"
+#include "ops/product.h"
 
 namespace godwit::emit {
 
@@ -54,6 +55,7 @@ void write_graph(const ir::Module& module, const ir::Graph& graph, const std::fi
     results.insert(results.end(), executor.states().begin(), executor.states().end());
     return results;
   };
+  const ops::ForStockMlx stock;
   try {
     mx::export_function(file.string(), function, arguments);
   } catch (const UsageError&) {

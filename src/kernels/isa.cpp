@@ -61,18 +61,21 @@ Extension machine_extension() {
 #endif
 }
 
-std::atomic<int> most_allowed{tiles};
+// What set_isa() or choose_isa() allows of what the machine has. Kept, because asking the processor takes tens of
+// microseconds in a virtual machine.
+std::atomic<int> allowed{none};
+void allow(Extension most) {
+  allowed = hwy::SupportedTargets() & HWY_AVX3 ? std::min(machine_extension(), most) : none;
+}
 
 bool has(const Isa& wanted, int64_t supported) {
   return (supported & wanted.target) && machine_extension() >= wanted.extension &&
          (wanted.target != HWY_STATIC_TARGET || std::string(wanted.name) == "baseline");
 }
 
-// What set_isa() allows of what the machine has.
 Extension extension() {
   choose_isa();
-  if (!(hwy::SupportedTargets() & HWY_AVX3)) return none;
-  return std::min(machine_extension(), static_cast<Extension>(most_allowed.load()));
+  return static_cast<Extension>(allowed.load(std::memory_order_relaxed));
 }
 
 }  // namespace
@@ -85,18 +88,27 @@ std::vector<std::string> available_isas() {
   return names;
 }
 
-void set_isa(const std::string& wanted) {
+namespace {
+
+void use(const std::string& wanted) {
   hwy::SetSupportedTargetsForTest(0);
-  most_allowed = tiles;
+  allow(tiles);
   for (const Isa& each : known) {
     if (wanted != each.name) continue;
     require<UsageError>(has(each, hwy::SupportedTargets() | HWY_STATIC_TARGET), "this machine has no {}", wanted);
     hwy::SetSupportedTargetsForTest(each.target);
     hwy::GetChosenTarget().Update(each.target);
-    most_allowed = each.extension;
+    allow(each.extension);
     return;
   }
   raise<UsageError>("no instruction set is called {} (amx, avx512_vnni, avx512, avx2, neon, baseline)", wanted);
+}
+
+}  // namespace
+
+void set_isa(const std::string& wanted) {
+  choose_isa();  // does nothing later
+  use(wanted);
 }
 
 std::string isa() {
@@ -110,7 +122,11 @@ std::string isa() {
 void choose_isa() {
   static std::once_flag once;
   std::call_once(once, [] {
-    if (const char* given = std::getenv("GODWIT_ISA"); given && *given) set_isa(given);
+    const char* given = std::getenv("GODWIT_ISA");
+    if (given && *given)
+      use(given);
+    else
+      allow(tiles);
   });
 }
 

@@ -23,13 +23,16 @@ struct PackedLayout {
 };
 
 struct QuantizedFunctions {
-  int64_t row_step;  // parts of rows start at multiples of it
+  bool splits_rows;                // many rows are best shared out by rows
+  int64_t (*row_step)(int64_t m);  // parts of m rows start at multiples of it
   // Rounds rows [first, last) of A into the scratch. A product has at most max_block_rows rows here.
   void (*prepare)(const QuantizedGemm& g, int64_t first, int64_t last);
   void (*multiply)(const QuantizedGemm& g, int64_t first_row, int64_t last_row, int64_t first_panel,
                    int64_t last_panel);
 };
 
+// The product in int8.
+QuantizedFunctions block_functions(int64_t bits);
 // The product in tiles of bfloat16 (AMX); to be called where uses_tiles().
 QuantizedFunctions tile_functions();
 

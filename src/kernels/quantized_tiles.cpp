@@ -191,7 +191,9 @@ GODWIT_TILES void multiply(const QuantizedGemm& g, int64_t first_row, int64_t la
 
 }  // namespace
 
-QuantizedFunctions tile_functions() { return {2 * tile, prepare, multiply}; }
+QuantizedFunctions tile_functions() {
+  return {false, [](int64_t) -> int64_t { return 2 * tile; }, prepare, multiply};
+}
 
 }  // namespace godwit::kernels
 

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "ops/families.h"
+#include "ops/product.h"
 #include "ops/window.h"
 
 namespace godwit::ops {
@@ -46,7 +47,7 @@ array conv_by_matmul(const array& x, const array& weight, const Ints& stride, co
   const int taps = volume(weight.shape(), 2), places = volume(result, 2);
   array columns = mx::reshape(mx::transpose(view, order), {batch, groups, in / groups * taps, places});
   array matrix = mx::reshape(weight, {1, groups, out / groups, weight.shape(1) * taps});
-  return mx::reshape(mx::matmul(matrix, columns), result);
+  return mx::reshape(product(matrix, columns), result);
 }
 
 // The same in parts along the first spatial axis. x is padded.
@@ -72,11 +73,18 @@ array conv_in_parts(const array& x, const array& weight, const Ints& stride, con
   return mx::concatenate(results, 2);
 }
 
+// A bank of long filters over one channel, such as the spectrum of raw sound. What is quiet in it is a small difference
+// of large sums, and logarithms follow: the sums are kept in float64, which the CPU has.
+bool is_filter_bank(const array& weight, int groups) {
+  return groups == 1 && weight.shape(1) == 1 && volume(weight.shape(), 2) >= 128;
+}
+
 array conv_float(const array& x, const array& weight, const Ints& stride, const Ints& low, const Ints& high,
                  const Ints& dilation, int groups) {
   if (on_cpu()) {
-    array padded = pad_spatial(widen(x), low, high, array(0.0f));
-    return mx::astype(conv_in_parts(padded, widen(weight), stride, dilation, groups), x.dtype());
+    const mx::Dtype sums = is_filter_bank(weight, groups) ? mx::float64 : accumulator(x.dtype());
+    array padded = pad_spatial(mx::astype(x, sums), low, high, array(0.0f));
+    return mx::astype(conv_in_parts(padded, mx::astype(weight, sums), stride, dilation, groups), x.dtype());
   }
   array padded = channels_last(pad_spatial(x, low, high, array(0.0f)));
   array kernel = channels_last(weight);
@@ -122,7 +130,7 @@ array transpose_by_matmul(const array& x, const array& weight, const Ints& strid
   const int batch = x.shape(0), in = x.shape(1), out = weight.shape(1);
   const int taps = volume(weight.shape(), 2), places = volume(x.shape(), 2);
   array matrix = mx::swapaxes(mx::reshape(weight, {1, groups, in / groups, out * taps}), 2, 3);
-  array columns = mx::matmul(matrix, mx::reshape(x, {batch, groups, in / groups, places}));
+  array columns = product(matrix, mx::reshape(x, {batch, groups, in / groups, places}));
   mx::Shape shape{batch, groups * out};
   shape.insert(shape.end(), weight.shape().begin() + 2, weight.shape().end());
   shape.insert(shape.end(), x.shape().begin() + 2, x.shape().end());

@@ -2,6 +2,7 @@
 #include <mlx/mlx.h>
 
 #include "ops/conv.h"
+#include "ops/product.h"
 #include "ops/window.h"
 
 namespace godwit::ops {
@@ -69,7 +70,7 @@ array deform_conv(const array& x, const array& offset, const array& weight, cons
   }
   array columns = mx::reshape(*samples, {batch, groups, in / groups * taps, oh * ow});
   array matrix = mx::reshape(mx::astype(weight, mx::float32), {1, groups, out / groups, in / groups * taps});
-  array result = mx::reshape(mx::matmul(matrix, columns), {batch, out, oh, ow});
+  array result = mx::reshape(product(matrix, columns), {batch, out, oh, ow});
   if (bias) result = mx::add(result, mx::reshape(mx::astype(*bias, mx::float32), {out, 1, 1}));
   return mx::astype(result, x.dtype());
 }

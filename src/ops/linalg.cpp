@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "ops/families.h"
 #include "ops/infer.h"
+#include "ops/product.h"
 #include "ops/reduce.h"
 #include "ops/type_checks.h"
 
@@ -32,7 +33,7 @@ array integer_matmul(const array& a, const array& b) {
 
 array matmul(const array& a, const array& b) {
   if (!mx::issubdtype(a.dtype(), mx::inexact)) return integer_matmul(a, b);
-  return mx::matmul(a, b);
+  return product(a, b);
 }
 
 array linear(const array& x, const array& weight, const std::optional<array>& bias) {

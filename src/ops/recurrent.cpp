@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "ops/families.h"
+#include "ops/product.h"
 #include "ops/window.h"
 
 namespace godwit::ops {
@@ -100,7 +101,7 @@ array gate(const array& x, int index, int count) {
 
 // x W^T (+ bias) for all steps in one product.
 array projected(const array& x, const array& weight, const std::optional<array>& bias) {
-  array y = mx::matmul(x, mx::transpose(weight));
+  array y = product(x, mx::transpose(weight));
   return bias ? mx::add(y, mx::astype(*bias, y.dtype())) : y;
 }
 

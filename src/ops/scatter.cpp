@@ -51,7 +51,9 @@ array scatter_rows_of(const array& rows, const array& at, const array& updates, 
                       type);
   mx::Shape shape = joined({at.shape(0), 1}, mx::Shape(rows.shape().begin() + 1, rows.shape().end()));
   auto put = [&](const array& into, const array& what, const std::string& how) {
-    return scatter_of(how)(into, {at}, mx::reshape(what, shape), {0}, {});
+    mx::StreamOrDevice where{};
+    if (mx::size_of(into.dtype()) == 8) where = mx::Device(mx::Device::cpu);  // MLX's GPUs scatter up to 4 bytes
+    return scatter_of(how)(into, {at}, mx::reshape(what, shape), {0}, where);
   };
   array out = put(rows, updates, reduction);
   if (reduction == "mean") {

@@ -207,12 +207,8 @@ TEST_P(EveryIsa, WhatIsNotFinite) {
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(Isa, EveryIsa, testing::ValuesIn(available_isas()),
-                         [](const auto& each) { return each.param; });
-
-TEST(QuantizedTake, IsExact) {
+TEST_P(EveryIsa, TakeIsExact) {
   std::mt19937 random(7);
-  ThreadPool pool(2);
   for (int64_t bits : {4, 8}) {
     const Weights w = random_weights({9, 256, bits, 128}, random);
     const std::vector<int64_t> rows = {0, 8, -1, 3, -9, 100, -100};  // those beyond stop at the ends
@@ -220,7 +216,7 @@ TEST(QuantizedTake, IsExact) {
     std::vector<float> out(rows.size() * 256);
     quantized_take({w.shape, w.words.data(), w.scales.data(), w.biases.data(), rows.data(), DType::i64,
                     static_cast<int64_t>(rows.size())},
-                   out.data(), pool);
+                   out.data(), pool_);
     for (size_t i = 0; i < rows.size(); ++i)
       for (int64_t j = 0; j < 256; ++j) {
         const int64_t row = meant[i], group = w.group_of(row, j);
@@ -229,6 +225,9 @@ TEST(QuantizedTake, IsExact) {
       }
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(Isa, EveryIsa, testing::ValuesIn(available_isas()),
+                         [](const auto& each) { return each.param; });
 
 }  // namespace
 }  // namespace godwit::kernels

@@ -4,6 +4,9 @@
 #include <gtest/gtest.h>
 #include <mlx/mlx.h>
 
+#include <cmath>
+#include <vector>
+
 namespace godwit::test {
 namespace {
 
@@ -47,6 +50,30 @@ TEST(Conv, TransposedInput) {
   mx::array a = ops::conv(view, weight, {}, one, none, none, one, 1);
   mx::array b = ops::conv(copy, weight, {}, one, none, none, one, 1);
   EXPECT_EQ(largest(mx::subtract(a, b)), 0);
+}
+
+// The spectrum of something loud and low: what is quiet in it is the difference of large sums.
+TEST(Conv, FilterBanksKeepWhatIsQuiet) {
+  const int size = 256, filters = 8, step = 64;
+  std::vector<float> sound(size + 3 * step), bank;
+  for (size_t i = 0; i < sound.size(); ++i)
+    sound[i] = static_cast<float>(1000 * std::sin(0.01 * static_cast<double>(i)));
+  for (int f = 0; f < filters; ++f)
+    for (int i = 0; i < size; ++i)
+      bank.push_back(
+          static_cast<float>((0.5 - 0.5 * std::cos(2 * M_PI * i / size)) * std::cos(M_PI * i * (100 + f) / 128)));
+  const mx::array x(sound.data(), {1, 1, static_cast<int>(sound.size())}), weight(bank.data(), {filters, 1, size});
+  mx::array y = mx::flatten(ops::conv(x, weight, {}, {step}, {0}, {0}, {1}, 1));
+  y.eval();
+  double loudest = 0;
+  for (int f = 0; f < filters; ++f)
+    for (int t = 0; t < 4; ++t) {
+      double exact = 0;
+      for (int i = 0; i < size; ++i) exact += static_cast<double>(sound[t * step + i]) * bank[f * size + i];
+      EXPECT_NEAR(y.data<float>()[f * 4 + t], exact, 1e-6 * std::abs(exact)) << f << ", " << t;
+      loudest = std::max(loudest, std::abs(exact));
+    }
+  EXPECT_LE(loudest, 1e-2);  // of sums of terms up to 1000
 }
 
 }  // namespace

@@ -266,8 +266,8 @@ class Coverage(unittest.TestCase):
         self.assertEqual((summary["counted"], summary["passed"], summary["rate"]), (2, 1, 0.5))
         self.assertEqual([f["name"] for f in summary["failures"]], ["b", "c"])
         self.assertEqual(summary["failures"][1]["reason"], "in 'site-packages/x/y.py': off")
-        self.assertEqual(summary["title"], "timm through pt2")
-        self.assertEqual(models.summarize(options, rows, 9)["title"], "timm through pt2 (the first 3 of 9)")
+        self.assertEqual(summary["title"], "timm through pt2, both executors")
+        self.assertEqual(models.summarize(options, rows, 9)["title"], "timm through pt2 (the first 3 of 9), both executors")
 
 
 @unittest.skipIf(np is None, "NumPy is not installed")

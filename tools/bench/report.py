@@ -12,7 +12,7 @@ Both sides have the same threads and the same inputs, and take turns: a round of
 godwit's: above 1 godwit is faster. Peers run with the best instruction set they find, also beside godwit's avx2: that
 column understates what two programs limited to AVX2 would show. They are called from Python as their users call them
 (PyTorch eager, in inference mode); godwit's time is a call from tensors in memory to tensors in memory. Where a row
-has several peers the fastest counts. *of the machine* is what the work reaches of the float32 multiply-adds that this
+has several peers the fastest counts (*fused*: by `onnxruntime.transformers.optimizer`). *of the machine* is what the work reaches of the float32 multiply-adds that this
 machine can do with that instruction set, or of what it reads from memory, both measured by `godwit_bench_machine` in
 the same run; quantised products can pass 100 %, for they are not done in float32. Models count their products,
 convolutions and attention only."""

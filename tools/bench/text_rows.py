@@ -1,5 +1,6 @@
 """MiniLM-L6, a text encoder: float32 beside PyTorch and onnxruntime, 8 bits beside CTranslate2's int8."""
 import os
+import sys
 
 import numpy as np
 
@@ -56,6 +57,29 @@ def tokens(batch):
     return ids
 
 
+def fused_onnx(folder, arguments):
+    """For onnxruntime's own optimizer of transformers, which knows attention as the older exporter writes it."""
+    import torch
+    plain, fused = (os.path.join(folder, name) for name in ("script.onnx", "fused.onnx"))
+    with torch.no_grad():
+        torch.onnx.export(trained("eager"), arguments, plain, dynamo=False, opset_version=17, input_names=["ids", "mask"])
+    run_program([sys.executable, "-m", "onnxruntime.transformers.optimizer", "--input", plain, "--output", fused,
+                 "--model_type", "bert", "--num_heads", 12, "--hidden_size", 384])
+    return fused
+
+
+def fused_peer(folder, arguments, threads):
+    import onnx
+    path = fused_onnx(folder, arguments)
+    found = sum(node.op_type in ("Attention", "SkipLayerNormalization") for node in onnx.load(path).graph.node)
+    if not found:
+        raise RuntimeError("onnxruntime's optimizer fused nothing")
+    session = onnx_session(path, threads)
+    feed = {port.name: value.numpy() for port, value in zip(session.get_inputs(), arguments)}
+    peer = onnx_peer(session, feed)
+    return Peer(f"{peer.name} fused", peer.call)
+
+
 def float_row(batch):
     def prepare(folder, setting):
         import torch
@@ -71,8 +95,11 @@ def float_row(batch):
             onnx_path, values = export_onnx(module, arguments, folder)
         session = onnx_session(onnx_path, setting.threads)
         feed = {port.name: value for port, value in zip(session.get_inputs(), values)}
-        return Work(path, [], inputs, [torch_peer(module, arguments), onnx_peer(session, feed)],
-                    gflop=gflop_of(module, arguments), onnx=onnx_path, feed=feed, notes=notes)
+        peers = [torch_peer(module, arguments), onnx_peer(session, feed)]
+        if not notes:
+            peers.append(fused_peer(folder, arguments, setting.threads))
+        return Work(path, [], inputs, peers, gflop=gflop_of(module, arguments), onnx=onnx_path, feed=feed,
+                    notes=notes)
     return Row(f"MiniLM-L6 {batch} x {LENGTH}", "models", Goal(1.4), prepare)
 
 

