@@ -80,6 +80,11 @@ void Copy::transpose(const T* from, T* to, int64_t first, int64_t last) const {
                    reinterpret_cast<float*>(to + t + r0 * ts));
       continue;
     }
+    if constexpr (sizeof(T) == 4) {
+      kernels::transpose(reinterpret_cast<const float*>(from + f + r0), fs, r1 - r0, columns,
+                         reinterpret_cast<float*>(to + t + r0 * ts), ts);
+      continue;
+    }
     for (int64_t c0 = 0; c0 < columns; c0 += block) {
       const int64_t c1 = std::min(columns, c0 + block);
       for (int64_t r = r0; r < r1; ++r) {

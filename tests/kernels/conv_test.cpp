@@ -189,5 +189,22 @@ TEST(Interleave, Planes) {
   }
 }
 
+TEST(Transpose, Tails) {
+  for (const std::string& name : available_isas()) {
+    set_isa(name);
+    for (int64_t rows : {1, 4, 7, 16, 33})
+      for (int64_t columns : {1, 3, 4, 18}) {
+        const std::vector<float> x = normal(columns * (rows + 2));
+        std::vector<float> out(static_cast<size_t>(rows * (columns + 1)), 9.0f);
+        transpose(x.data(), rows + 2, rows, columns, out.data(), columns + 1);
+        for (int64_t r = 0; r < rows; ++r) {
+          for (int64_t c = 0; c < columns; ++c)
+            ASSERT_EQ(out[static_cast<size_t>(r * (columns + 1) + c)], x[static_cast<size_t>(c * (rows + 2) + r)]);
+          ASSERT_EQ(out[static_cast<size_t>(r * (columns + 1) + columns)], 9.0f);
+        }
+      }
+  }
+}
+
 }  // namespace
 }  // namespace godwit::kernels
