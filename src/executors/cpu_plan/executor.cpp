@@ -2,11 +2,12 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cstdlib>
 #include <cstring>
+#include <new>
 #include <set>
 
 #include "base/error.h"
+#include "base/memory.h"
 #include "executors/inputs.h"
 #include "executors/profile.h"
 
@@ -15,16 +16,12 @@ namespace {
 
 constexpr size_t plans_kept = 8;
 
-struct Free {
-  void operator()(std::byte* p) const { std::free(p); }
-};
-
 }  // namespace
 
 struct CpuExecutor::Ready {
   std::vector<std::vector<int64_t>> shapes;
   plan::Plan plan;
-  std::unique_ptr<std::byte, Free> arena;
+  std::shared_ptr<std::byte> arena;
   std::vector<std::byte*> base;
   std::vector<Tensor> results;  // of the last run: written anew once nobody else holds them
 };
@@ -59,9 +56,11 @@ CpuExecutor::Ready& CpuExecutor::plan_for(const std::vector<const Tensor*>& inpu
   ThreadPool& pool = ThreadPool::shared();
   ready->plan = plan::Lowering(module_, *graph_, bind_symbols(*graph_, shapes), weights_, pool.threads()).finish();
   if (plans_.size() == plans_kept) plans_.pop_back();
-  const size_t bytes = std::max<size_t>((ready->plan.arena_bytes + 63) / 64 * 64, 64);
-  ready->arena.reset(static_cast<std::byte*>(std::aligned_alloc(64, bytes)));
-  require<UsageError>(ready->arena != nullptr, "{} bytes for intermediate results are not to be had", bytes);
+  try {
+    ready->arena = zeroed_memory(ready->plan.arena_bytes);
+  } catch (const std::bad_alloc&) {
+    raise<UsageError>("{} bytes for intermediate results are not to be had", ready->plan.arena_bytes);
+  }
   for (const plan::Buffer& b : ready->plan.buffers) {
     std::byte* at = nullptr;
     if (b.kind == plan::Buffer::Kind::arena) at = ready->arena.get() + b.offset;
