@@ -18,4 +18,5 @@ for script in onnx_backend core_aten trace_ops; do
 done
 cmake --install build --prefix build/test-prefix >/dev/null
 OMP_NUM_THREADS=1 "$python" tools/real_models/run.py --prefix build/test-prefix --summary docs/coverage/real-models.json
+"$python" tools/bench/convert_memory.py --summary docs/coverage/convert_memory.json
 "$python" tools/sweeps/coverage.py

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <map>
 #include <mutex>
+#include <utility>
 
 #include "base/error.h"
 
@@ -49,6 +50,8 @@ std::shared_ptr<const MappedFile> MappedFile::open(const std::filesystem::path& 
 
   std::shared_ptr<MappedFile> mapped(new MappedFile);
   mapped->path_ = path;
+  mapped->device_ = status.st_dev;
+  mapped->inode_ = status.st_ino;
   if (status.st_size == 0) return mapped;
   const auto size = static_cast<size_t>(status.st_size);
   void* data = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.fd, 0);
@@ -81,6 +84,23 @@ void MappedFile::release_if_mapped(std::span<const std::byte> part) {
   std::lock_guard lock(registry().mutex);
   auto after = registry().files.upper_bound(part.data());
   if (after != registry().files.begin()) std::prev(after)->second->release(part);
+}
+
+MappedFile::Place MappedFile::place_of(std::span<const std::byte> part) {
+  std::lock_guard lock(registry().mutex);
+  auto after = registry().files.upper_bound(part.data());
+  if (after == registry().files.begin()) return {};
+  const MappedFile& file = *std::prev(after)->second;
+  if (part.data() + part.size() > file.data_ + file.size_) return {};
+  return {file.weak_from_this().lock(), static_cast<uint64_t>(part.data() - file.data_)};
+}
+
+int MappedFile::reopen() const {
+  Descriptor file{::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
+  struct stat status {};
+  if (file.fd < 0 || ::fstat(file.fd, &status) != 0) return -1;
+  if (status.st_dev != device_ || status.st_ino != inode_) return -1;
+  return std::exchange(file.fd, -1);
 }
 
 }  // namespace godwit

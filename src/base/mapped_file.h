@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <span>
@@ -23,11 +24,21 @@ class MappedFile : public std::enable_shared_from_this<MappedFile> {
   // The same for bytes whose owner is not known: nothing happens unless they lie in a file that is mapped now.
   static void release_if_mapped(std::span<const std::byte> part);
 
+  // Where bytes lie in a file that is mapped now; no file where they lie elsewhere.
+  struct Place {
+    std::shared_ptr<const MappedFile> file;
+    uint64_t offset = 0;
+  };
+  static Place place_of(std::span<const std::byte> part);
+  // A descriptor of the file, to be closed by the caller; -1 where another file has its name by now.
+  int reopen() const;
+
  private:
   MappedFile() = default;
   std::filesystem::path path_;
   const std::byte* data_ = nullptr;
   size_t size_ = 0;
+  uint64_t device_ = 0, inode_ = 0;
 };
 
 }  // namespace godwit

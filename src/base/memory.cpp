@@ -1,11 +1,13 @@
 #include "base/memory.h"
 
+#include <sys/mman.h>
 #include <sys/resource.h>
 
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <fstream>
+#include <new>
 #include <optional>
 #include <string>
 
@@ -48,6 +50,10 @@ size_t parse_size(const std::string& text) {
   return static_cast<size_t>(number) << shift;
 }
 
+std::byte* aligned(void* p, size_t alignment) {
+  return reinterpret_cast<std::byte*>((reinterpret_cast<uintptr_t>(p) + alignment - 1) / alignment * alignment);
+}
+
 }  // namespace
 
 size_t memory_limit_bytes() {
@@ -57,6 +63,24 @@ size_t memory_limit_bytes() {
   const auto most = number_in("/sys/fs/cgroup/memory.max"), used = number_in("/sys/fs/cgroup/memory.current");
   if (most && used) limit = std::min(limit, *most > *used ? *most - *used : 0);
   return limit;
+}
+
+std::shared_ptr<std::byte> zeroed_memory(size_t bytes) {
+#ifdef MADV_HUGEPAGE
+  if (constexpr size_t page = size_t{2} << 20; bytes >= page) {
+    const size_t size = bytes + page;  // of addresses: pages that nobody touches take no memory
+    void* block = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (block == MAP_FAILED) throw std::bad_alloc();
+    std::byte* start = aligned(block, page);
+    ::madvise(start, bytes, MADV_HUGEPAGE);
+    return {start, [block, size](std::byte*) { ::munmap(block, size); }};
+  }
+#endif
+  constexpr size_t line = 64;
+  // large blocks of calloc are fresh pages, zero without being written
+  void* block = std::calloc(bytes + line, 1);
+  if (!block) throw std::bad_alloc();
+  return {aligned(block, line), [block](std::byte*) { std::free(block); }};
 }
 
 size_t peak_memory_bytes() {

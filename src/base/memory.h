@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 
 namespace godwit {
 
@@ -12,5 +13,9 @@ size_t resident_memory_bytes();  // now; 0 where the system does not tell
 size_t memory_limit_bytes();
 // The peak starts anew; false where the system cannot.
 bool reset_peak_memory();
+
+// Zeroed memory on a cache line at least; large blocks lie on large pages where the system has them: a walk through the
+// weights of a network meets a page every few hundred nanoseconds otherwise. Throws std::bad_alloc.
+std::shared_ptr<std::byte> zeroed_memory(size_t bytes);
 
 }  // namespace godwit

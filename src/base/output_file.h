@@ -18,6 +18,9 @@ class OutputFile {
 
   void write(std::span<const std::byte> bytes);
   void write(std::string_view text) { write(std::as_bytes(std::span(text.data(), text.size()))); }
+  // Bytes of another file, which the system copies without showing them; gives how many, fewer where it cannot: what is
+  // left is to be written.
+  size_t copy(int from, uint64_t offset, size_t count);
   uint64_t position() const { return position_; }
   // Some file systems report a full disk only here.
   void close();

@@ -1,11 +1,10 @@
 #include "base/tensor.h"
 
 #include <cmath>
-#include <cstdlib>
 #include <cstring>
-#include <new>
 
 #include "base/error.h"
+#include "base/memory.h"
 
 namespace godwit {
 
@@ -24,16 +23,12 @@ int64_t checked_size(std::span<const int64_t> shape) {
 }
 
 Tensor Tensor::zeros(DType dtype, std::vector<int64_t> shape) {
-  // On a cache line, for kernels; large blocks of calloc are fresh pages, zero without being written.
-  constexpr size_t line = 64;
-  const size_t bytes = static_cast<size_t>(checked_size(shape)) * item_size(dtype);
   Tensor t;
-  t.owner =
-      std::shared_ptr<const void>(std::calloc(bytes + line, 1), [](const void* p) { std::free(const_cast<void*>(p)); });
-  if (!t.owner) throw std::bad_alloc();
   t.dtype = dtype;
+  const std::shared_ptr<std::byte> memory = zeroed_memory(static_cast<size_t>(checked_size(shape)) * item_size(dtype));
+  t.owner = memory;
+  t.data = memory.get();
   t.shape = std::move(shape);
-  t.data = reinterpret_cast<const std::byte*>((reinterpret_cast<uintptr_t>(t.owner.get()) + line - 1) / line * line);
   return t;
 }
 

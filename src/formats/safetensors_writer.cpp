@@ -1,3 +1,5 @@
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -16,6 +18,7 @@ namespace godwit::formats {
 namespace {
 
 constexpr size_t chunk_bytes = size_t{8} << 20;
+constexpr size_t matrix_chunk = size_t{1} << 20;  // stays in a core's cache until it is written
 
 // The format's name of a type; null where it has none but can hold it as bytes.
 const char* type_name(DType dtype) {
@@ -146,7 +149,7 @@ using Buffers = std::array<std::unique_ptr<std::byte[]>, 2>;
 // While one chunk is written, the next is gathered.
 void write_matrix(const Tensor& t, OutputFile& file, Buffers& buffers, const std::function<void(uint64_t)>& progress) {
   const size_t row = static_cast<size_t>(t.shape[1]) * item_size(t.dtype);
-  const auto per_chunk = static_cast<int64_t>(chunk_bytes / row);
+  const auto per_chunk = std::max<int64_t>(1, static_cast<int64_t>(matrix_chunk / row));
   auto gather = [&t, row, per_chunk](int64_t first, std::byte* to) {
     const int64_t count = std::min(per_chunk, t.shape[0] - first);
     if (is_turned(t))
@@ -193,12 +196,38 @@ void write_strided(const Tensor& t, OutputFile& file, const std::function<void(u
   }
 }
 
+// The source file of a tensor that lies in one, open while its bytes go from file to file.
+class Source {
+ public:
+  explicit Source(std::span<const std::byte> bytes) : place_(MappedFile::place_of(bytes)) {
+    if (place_.file && bytes.size() >= worth_opening) fd_ = place_.file->reopen();
+  }
+  ~Source() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  Source(const Source&) = delete;
+
+  // How many of the bytes from `at` on were copied.
+  size_t copy(size_t at, size_t count, OutputFile& to) const {
+    return fd_ < 0 ? 0 : to.copy(fd_, place_.offset + at, count);
+  }
+
+ private:
+  static constexpr size_t worth_opening = 1 << 16;
+  MappedFile::Place place_;
+  int fd_ = -1;
+};
+
 void write_contiguous(const Tensor& t, OutputFile& file, const std::function<void(uint64_t)>& progress) {
   auto bytes = t.bytes();
+  const Source source(bytes);
   for (size_t at = 0; at < bytes.size(); at += chunk_bytes) {
     auto part = bytes.subspan(at, std::min(chunk_bytes, bytes.size() - at));
-    file.write(part);
-    MappedFile::release_if_mapped(part);
+    const size_t copied = source.copy(at, part.size(), file);
+    if (copied < part.size()) {
+      file.write(part.subspan(copied));
+      MappedFile::release_if_mapped(part);
+    }
     if (progress) progress(part.size());
   }
 }

@@ -13,11 +13,11 @@
 namespace godwit::kernels {
 namespace {
 
-constexpr int64_t key_block = 384, query_block = 32;
-constexpr int64_t row_block = 24;  // queries at a time: whole tiles of 8 and of 12
+constexpr int64_t key_block = 512, query_block = 32;
+constexpr int64_t row_block = 24;  // queries at a time: whole tiles of 6, 8 and 12
 constexpr float none = -std::numeric_limits<float>::infinity();
 
-// Memory on cache lines, which grows.
+// Memory on cache lines, which grows and is kept from call to call.
 class Floats {
  public:
   float* of(int64_t count) {
@@ -30,10 +30,15 @@ class Floats {
   hwy::AlignedFreeUniquePtr<float[]> data_;
 };
 
+struct Scratch {
+  Floats scores, queries, keys, values;
+};
+
 // One head of one item, some of its queries.
 class Head {
  public:
-  Head(const Attention& a, int64_t batch, int64_t head) : a_(a), f_(row_functions()), kernel_(tile_kernel()) {
+  Head(const Attention& a, int64_t batch, int64_t head, Scratch& scratch)
+      : a_(a), scratch_(scratch), f_(row_functions()), kernel_(tile_kernel()) {
     const int64_t kv = head / (a.heads / a.kv_heads);
     q_ = a.q + batch * a.q_stride[0] + head * a.q_stride[1];
     k_ = a.k + batch * a.k_stride[0] + kv * a.k_stride[1];
@@ -66,7 +71,7 @@ class Head {
 
   // Rows of keys and values are read where they lie.
   void few(int64_t first, int64_t last, int64_t k0, int64_t n) {
-    float* scores = scores_.of(n);
+    float* scores = scratch_.scores.of(n);
     for (int64_t i = first; i < last; ++i) {
       const float* q = q_ + i * a_.q_stride[2];
       for (int64_t j = 0; j < n; ++j) scores[j] = a_.scale * f_.dot(q, k_ + (k0 + j) * a_.k_stride[2], a_.depth);
@@ -80,10 +85,11 @@ class Head {
 
   // Products over packed blocks of keys and values.
   void many(int64_t first, int64_t last, int64_t k0, int64_t n) {
-    float *keys = k_packed_.of(packed_size(a_.depth, n)), *values = v_packed_.of(packed_size(n, a_.value_depth));
+    float *keys = scratch_.keys.of(packed_size(a_.depth, n)),
+          *values = scratch_.values.of(packed_size(n, a_.value_depth));
     pack(k_ + k0 * a_.k_stride[2], 1, a_.k_stride[2], a_.depth, n, keys);
     pack(v_ + k0 * a_.v_stride[2], a_.v_stride[2], 1, n, a_.value_depth, values);
-    float *scores = scores_.of(row_block * key_block), *queries = queries_.of(row_block * a_.depth);
+    float *scores = scratch_.scores.of(row_block * key_block), *queries = scratch_.queries.of(row_block * a_.depth);
     for (int64_t i = first; i < last; i += row_block) {
       if (a_.causal && k0 > std::min(i + row_block, last) - 1) continue;
       const int64_t rows = std::min(row_block, last - i);
@@ -106,10 +112,11 @@ class Head {
   // Rows of a times b (k, n), packed.
   void multiply(int64_t rows, const float* const* a, int64_t k, const float* b, int64_t n, float* const* c,
                 bool accumulate) const {
-    const int64_t step = tile_rows(n);
-    for (int64_t r = 0; r < rows; r += step)
-      kernel_({static_cast<int>(std::min(step, rows - r)), a + r, 1, k, b, n, nullptr, c + r, accumulate, 0, k}, 0,
-              panel_count(n));
+    const int64_t tiles = (rows + tile_rows(n) - 1) / tile_rows(n);
+    for (int64_t i = 0; i < tiles; ++i) {
+      const int64_t r = i * rows / tiles, end = (i + 1) * rows / tiles;
+      kernel_({static_cast<int>(end - r), a + r, 1, k, b, n, nullptr, c + r, accumulate, 0, k, {}}, 0, panel_count(n));
+    }
   }
 
   // Scores of one query to weights; what the query has gathered so far is scaled to the new maximum. False where the
@@ -149,31 +156,29 @@ class Head {
   }
 
   const Attention& a_;
+  Scratch& scratch_;
   RowFunctions f_;
   TileKernel kernel_;
   const float *q_, *k_, *v_;
   float* out_;
   int64_t mask_;
   std::vector<float> best_, sum_;
-  Floats scores_, queries_, k_packed_, v_packed_;
 };
 
 }  // namespace
 
 void attention(const Attention& a, ThreadPool& pool) {
-  const int64_t all = a.batch * a.heads;
-  // Queries are shared out only where there are fewer heads than threads: each part packs keys and values anew.
-  const int64_t parts =
-      all >= pool.threads()
-          ? 1
-          : std::max<int64_t>(1, std::min<int64_t>((2 * pool.threads() + all - 1) / std::max<int64_t>(all, 1),
-                                                   a.queries / query_block));
+  // Queries are shared out only where heads do not go round: each part packs keys and values anew.
+  const int64_t all = a.batch * a.heads, most = std::max<int64_t>(1, a.queries / query_block);
+  int64_t parts = 1;
+  while (parts < most && all * parts % pool.threads() != 0 && all * parts < 8 * pool.threads()) ++parts;
   const int64_t work = all * parts > 0 ? a.queries * a.keys * a.depth / parts : 0;
   pool.parallel_for(
       all * parts, std::max<int64_t>(1, 100000 / std::max<int64_t>(work, 1)), [&](int64_t first, int64_t last) {
+        static thread_local Scratch scratch;
         for (int64_t i = first; i < last; ++i) {
           const int64_t at = i / parts, part = i % parts;
-          Head(a, at / a.heads, at % a.heads).run(part * a.queries / parts, (part + 1) * a.queries / parts);
+          Head(a, at / a.heads, at % a.heads, scratch).run(part * a.queries / parts, (part + 1) * a.queries / parts);
         }
       });
 }

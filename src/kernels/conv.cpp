@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "kernels/depthwise.h"
 #include "kernels/window.h"
 
 namespace godwit::kernels {
@@ -27,10 +28,11 @@ class Walk {
     locate();
   }
   const Point& point() const { return point_; }
-  void next() {
-    if (++q_[2] < t_.points[2]) {
-      point_.at[2] += t_.in_stride[2];
-      point_.out += t_.out_stride[2];
+  void next(int64_t count = 1) {  // not beyond the first point of the next row
+    q_[2] += count;
+    if (q_[2] < t_.points[2]) {
+      point_.at[2] += count * t_.in_stride[2];
+      point_.out += count * t_.out_stride[2];
       return;
     }
     q_[2] = 0;
@@ -85,6 +87,11 @@ struct TilePointers {
   float* c[max_tile_rows];
 };
 
+// Segments of a few floats cost more than a copy that makes one of them all.
+bool is_patched(const Conv& c, const Taps& t) {
+  return c.groups == 1 && t.run * c.channels <= 16 && t.out_stride == Three{1, 1, 1} && t.points == c.out;
+}
+
 // Rows of points as the segments of a tile; runs stay whole where every point of the tile has them inside.
 TilePointers gather(const Conv& c, const Taps& t, int rows, Walk& walk, std::vector<const float*>& pointers) {
   TilePointers tile{rows, 0, t.run, pointers.size(), {}};
@@ -113,21 +120,63 @@ TilePointers gather(const Conv& c, const Taps& t, int rows, Walk& walk, std::vec
   return tile;
 }
 
+// What points [first, last) read, a row of floats each, zeros where the input ends.
+void make_patches(const Conv& c, const Taps& t, int64_t first, int64_t last, const WindowFunctions& f, float* out) {
+  static thread_local std::vector<const float*> parts;
+  const auto taps = static_cast<int64_t>(t.offsets.size());
+  Walk walk(c, t, first);
+  for (int64_t i = first; i < last;) {
+    const Point& p = walk.point();
+    // Points of one row that have all inside.
+    const int64_t room = c.in[2] - 1 - t.highest[2] - p.at[2];
+    const int64_t in_row = std::min(last - i, t.points[2] - i % t.points[2]);
+    const int64_t count = is_inside(c, t, p) ? std::min(in_row, room / t.in_stride[2] + 1) : 1;
+    parts.clear();
+    if (count > 1 || is_inside(c, t, p)) {
+      for (int64_t s = 0; s < taps; s += t.run) parts.push_back(origin(c, p) + t.distance[static_cast<size_t>(s)]);
+      f.join(parts.data(), taps / t.run, t.run * c.channels, t.in_stride[2] * c.channels, count, out);
+    } else {
+      for (const Three& offset : t.offsets) {
+        const float* at = address(c, p, offset);
+        parts.push_back(at ? at : c.zeros);
+      }
+      f.join(parts.data(), taps, c.channels, 0, 1, out);
+    }
+    i += count, out += count * taps * c.channels;
+    walk.next(count);
+  }
+}
+
 // One group's filters over some points: panels outside, so that a panel of weights stays in cache.
 void run_tiles(const Conv& c, const Taps& t, TileKernel kernel, int64_t first, int64_t last, int64_t group,
                int64_t left, int64_t right) {
   static thread_local std::vector<const float*> pointers;
   static thread_local std::vector<TilePointers> tiles;
+  static thread_local std::vector<float> patches;
   const int64_t each = c.channels / c.groups, filters = c.filters / c.groups;
   const auto taps = static_cast<int64_t>(t.offsets.size());
   const auto skipped = static_cast<size_t>(group * packed_size(taps * each, filters)) * item_size(c.weight.type);
   const Packed weight(static_cast<const std::byte*>(c.weight.data) + skipped, c.weight.type);
   const int64_t step = tile_rows(filters), count = (last - first + step - 1) / step;
   pointers.clear(), tiles.clear();
+  const bool patched = is_patched(c, t);
+  if (patched) {
+    constexpr int64_t beyond = 16;  // join() writes whole vectors
+    patches.resize(static_cast<size_t>((last - first) * taps * each + beyond));
+    make_patches(c, t, first, last, window_functions(), patches.data());
+  }
   Walk walk(c, t, first);
   for (int64_t i = 0; i < count; ++i) {
-    const int64_t rows = (i + 1) * (last - first) / count - i * (last - first) / count;
-    tiles.push_back(gather(c, t, static_cast<int>(rows), walk, pointers));
+    const int64_t start = i * (last - first) / count, rows = (i + 1) * (last - first) / count - start;
+    if (!patched) {
+      tiles.push_back(gather(c, t, static_cast<int>(rows), walk, pointers));
+      continue;
+    }
+    TilePointers& tile = tiles.emplace_back(TilePointers{static_cast<int>(rows), 1, taps, pointers.size(), {}});
+    for (int64_t r = 0; r < rows; ++r) {
+      tile.c[r] = c.y + (first + start + r) * c.filters;
+      pointers.push_back(patches.data() + (start + r) * taps * each);
+    }
   }
   if (c.groups > 1) {
     for (const float*& p : pointers)
@@ -137,7 +186,7 @@ void run_tiles(const Conv& c, const Taps& t, TileKernel kernel, int64_t first, i
   }
   const float* bias = c.bias ? c.bias + group * filters : nullptr;
   // As much of a panel at a time as leaves room for the next part in the second-level cache.
-  const int64_t chunk = std::max<int64_t>(1, max_depth / (each * t.run)) * t.run;
+  const int64_t chunk = patched ? taps : std::max<int64_t>(1, max_depth / (each * t.run)) * t.run;
   for (int64_t panel = left; panel < right; ++panel)
     for (int64_t tap = 0; tap < taps; tap += chunk) {
       const int64_t here = std::min(chunk, taps - tap);
@@ -148,8 +197,8 @@ void run_tiles(const Conv& c, const Taps& t, TileKernel kernel, int64_t first, i
         Tile part{tile.rows, from,   here / tile.run, tile.run * each, weight,     filters,
                   bias,      tile.c, tap > 0,         tap * each,      taps * each};
         if (!last_chunk || panel + 1 < right)
-          look_ahead(part, last_chunk ? panel + 1 : panel, last_chunk ? 0 : (tap + here) * each,
-                     static_cast<int64_t>(i), static_cast<int64_t>(tiles.size()));
+          part.ahead = {last_chunk ? panel + 1 : panel, last_chunk ? 0 : (tap + here) * each, static_cast<int64_t>(i),
+                        static_cast<int64_t>(tiles.size())};
         kernel(part, panel, panel + 1);
       }
     }
@@ -197,6 +246,7 @@ void prepare(Taps& t, const Conv& c) {
 }
 
 void depthwise_conv(const Conv& c, const Taps& t, ThreadPool& pool, const Done& done) {
+  if (slides(c, t)) return slide(c, t, pool, done);
   const WindowFunctions f = window_functions();
   const int64_t points = c.batch * points_of(t);
   const auto* weight = static_cast<const float*>(c.weight.data);

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "base/error.h"
+#include "kernels/interleave.h"
 
 namespace godwit::kernels {
 namespace {
@@ -66,6 +67,7 @@ void Copy::transpose(const T* from, T* to, int64_t first, int64_t last) const {
   const size_t rank = shape_.size();
   const int64_t rows = shape_[rank - 2], columns = shape_[rank - 1], fs = from_[rank - 1], ts = to_[rank - 2];
   const int64_t strip = strip_rows(), strips = (rows + strip - 1) / strip;
+  const Interleave side_by_side = sizeof(T) == 4 && ts == columns ? interleave(columns) : nullptr;
   for (int64_t item = first; item < last; ++item) {
     int64_t f = 0, t = 0, rest = item / strips;
     for (size_t axis = rank - 2; axis-- > 0; rest /= shape_[axis]) {
@@ -73,6 +75,16 @@ void Copy::transpose(const T* from, T* to, int64_t first, int64_t last) const {
       f += at * from_[axis], t += at * to_[axis];
     }
     const int64_t r0 = item % strips * strip, r1 = std::min(rows, r0 + strip);
+    if (side_by_side) {
+      side_by_side(reinterpret_cast<const float*>(from + f + r0), fs, r1 - r0,
+                   reinterpret_cast<float*>(to + t + r0 * ts));
+      continue;
+    }
+    if constexpr (sizeof(T) == 4) {
+      kernels::transpose(reinterpret_cast<const float*>(from + f + r0), fs, r1 - r0, columns,
+                         reinterpret_cast<float*>(to + t + r0 * ts), ts);
+      continue;
+    }
     for (int64_t c0 = 0; c0 < columns; c0 += block) {
       const int64_t c1 = std::min(columns, c0 + block);
       for (int64_t r = r0; r < r1; ++r) {

@@ -20,13 +20,14 @@ namespace hn = hwy::HWY_NAMESPACE;
 using D = hn::ScalableTag<float>;
 using V = hn::Vec<D>;
 
-// The sums of a tile, a vector row of B and one element of A have to fit into the registers.
+// The sums of a tile, a vector row of B and one element of A have to fit into the vector registers, and the addresses
+// of its rows into the others: twelve rows make a compiler fetch some of them anew each step.
 #if HWY_TARGET == HWY_AVX2
-constexpr int max_vectors = 2;
+constexpr int64_t max_vectors = 2;
 constexpr int max_rows[] = {12, 6};  // of panels of one vector, of two ...
 #else
-constexpr int max_vectors = 3;
-constexpr int max_rows[] = {14, 12, 8};
+constexpr int64_t max_vectors = 4;
+constexpr int max_rows[] = {12, 10, 8, 6};
 #endif
 
 // Few rows leave too few independent sums to hide the latency of a fused multiply-add: k is then split.
@@ -35,15 +36,59 @@ constexpr int splits = Rows == 1   ? 4
                        : Rows <= 3 ? 2
                                    : 1;
 
+// A panel of B, from the row that a tile starts at, and what comes after it.
+template <class T>
+struct PanelPart {
+  const T* b;
+  const T* ahead;
+  int64_t ahead_step, column;
+};
+
 // Rows x Vectors sums stay in registers over the whole of k.
 template <class T, int Rows, int Vectors>
-void micro(const Tile& t, const T* b, int64_t column) {
+void micro(const Tile& t, const PanelPart<T>& part) {
   constexpr int S = splits<Rows>;
   const D d;
-  const size_t lanes = hn::Lanes(d);
+  constexpr auto lanes = static_cast<int64_t>(hn::MaxLanes(D()));
   V sum[S][Rows][Vectors];
+  // Starts from the bias or from what is there; rows of C that are only written are brought near meanwhile.
+  auto start = [&](auto load) HWY_ATTR {
+#pragma GCC unroll 4
+    for (int v = 0; v < Vectors; ++v) {
+      const int64_t at = part.column + v * lanes;
+      const V bias = t.bias && !t.accumulate ? load(t.bias + at, v) : hn::Zero(d);
 #pragma GCC unroll 16
-  for (int s = 0; s < S; ++s)
+      for (int r = 0; r < Rows; ++r) sum[0][r][v] = bias;
+    }
+    if (!t.accumulate) {
+#pragma GCC unroll 16
+      for (int r = 0; r < Rows; ++r)
+#pragma GCC unroll 4
+        for (int v = 0; v < Vectors; ++v) __builtin_prefetch(t.c[r] + part.column + v * lanes, 1, 3);
+      return;
+    }
+#pragma GCC unroll 16
+    for (int r = 0; r < Rows; ++r)
+#pragma GCC unroll 4
+      for (int v = 0; v < Vectors; ++v) sum[0][r][v] = load(t.c[r] + part.column + v * lanes, v);
+  };
+  auto store_all = [&](auto store) HWY_ATTR {
+#pragma GCC unroll 16
+    for (int r = 0; r < Rows; ++r)
+#pragma GCC unroll 4
+      for (int v = 0; v < Vectors; ++v) store(sum[0][r][v], t.c[r] + part.column + v * lanes, v);
+  };
+  // Only the last vector of the last panel may reach over the end.
+  const int64_t rest = t.n - part.column - (Vectors - 1) * lanes;
+  const bool whole = rest >= lanes;
+  const auto mask = hn::FirstN(d, static_cast<size_t>(std::clamp<int64_t>(rest, 0, lanes)));
+  if (whole)
+    start([&](const float* p, int) HWY_ATTR { return hn::LoadU(d, p); });
+  else
+    start([&](const float* p, int v)
+              HWY_ATTR { return v < Vectors - 1 ? hn::LoadU(d, p) : hn::MaskedLoad(mask, d, p); });
+#pragma GCC unroll 16
+  for (int s = 1; s < S; ++s)
 #pragma GCC unroll 16
     for (int r = 0; r < Rows; ++r)
 #pragma GCC unroll 4
@@ -51,7 +96,7 @@ void micro(const Tile& t, const T* b, int64_t column) {
   auto step = [&](const float* const* a, int64_t k, const T* row, int s) HWY_ATTR {
     V x[Vectors];
 #pragma GCC unroll 4
-    for (int v = 0; v < Vectors; ++v) x[v] = load_float(d, row + static_cast<size_t>(v) * lanes);
+    for (int v = 0; v < Vectors; ++v) x[v] = load_float(d, row + v * lanes);
 #pragma GCC unroll 16
     for (int r = 0; r < Rows; ++r) {
       const V w = hn::Set(d, a[r][k]);
@@ -59,8 +104,8 @@ void micro(const Tile& t, const T* b, int64_t column) {
       for (int v = 0; v < Vectors; ++v) sum[s][r][v] = hn::MulAdd(w, x[v], sum[s][r][v]);
     }
   };
-  const auto width = static_cast<int64_t>(lanes * Vectors);
-  const auto* ahead = t.ahead ? t.ahead : reinterpret_cast<const std::byte*>(b);
+  constexpr int64_t width = lanes * Vectors;
+  const T *b = part.b, *ahead = part.ahead;
   for (int64_t segment = 0; segment < t.segments; ++segment) {
     const float* a[Rows];
 #pragma GCC unroll 16
@@ -71,8 +116,8 @@ void micro(const Tile& t, const T* b, int64_t column) {
       for (int s = 0; s < S; ++s) step(a, k + s, b + s * width, s);
       __builtin_prefetch(ahead, 0, 2);
 #pragma GCC unroll 4
-      for (int v = 0; v < Vectors; ++v) __builtin_prefetch(b + 8 * width + static_cast<size_t>(v) * lanes, 0, 3);
-      ahead += S * t.ahead_step;
+      for (int v = 0; v < Vectors; ++v) __builtin_prefetch(b + 8 * width + v * lanes, 0, 3);
+      ahead += S * part.ahead_step;
       b += S * width;
     }
     for (; k < t.segment; ++k, b += width) step(a, k, b, 0);
@@ -83,30 +128,15 @@ void micro(const Tile& t, const T* b, int64_t column) {
     for (int r = 0; r < Rows; ++r)
 #pragma GCC unroll 4
       for (int v = 0; v < Vectors; ++v) sum[0][r][v] = hn::Add(sum[0][r][v], sum[s][r][v]);
-#pragma GCC unroll 4
-  for (int v = 0; v < Vectors; ++v) {
-    const int64_t at = column + v * static_cast<int64_t>(lanes), rest = t.n - at;
-    if (rest >= static_cast<int64_t>(lanes)) {
-      const V bias = t.bias && !t.accumulate ? hn::LoadU(d, t.bias + at) : hn::Zero(d);
-#pragma GCC unroll 16
-      for (int r = 0; r < Rows; ++r) {
-        float* c = t.c[r] + at;
-        hn::StoreU(hn::Add(sum[0][r][v], t.accumulate ? hn::LoadU(d, c) : bias), d, c);
-      }
-    } else if (rest > 0) {
-      const auto mask = hn::FirstN(d, static_cast<size_t>(rest));
-      const V bias = t.bias && !t.accumulate ? hn::MaskedLoad(mask, d, t.bias + at) : hn::Zero(d);
-#pragma GCC unroll 16
-      for (int r = 0; r < Rows; ++r) {
-        float* c = t.c[r] + at;
-        hn::BlendedStore(hn::Add(sum[0][r][v], t.accumulate ? hn::MaskedLoad(mask, d, c) : bias), mask, d, c);
-      }
-    }
-  }
+  if (whole)
+    store_all([&](V x, float* p, int) HWY_ATTR { hn::StoreU(x, d, p); });
+  else
+    store_all([&](V x, float* p, int v)
+                  HWY_ATTR { v < Vectors - 1 ? hn::StoreU(x, d, p) : hn::BlendedStore(x, mask, d, p); });
 }
 
 template <class T>
-using Micro = void (*)(const Tile&, const T*, int64_t);
+using Micro = void (*)(const Tile&, const PanelPart<T>&);
 template <class T, int Vectors, size_t... Row>
 Micro<T> micro_for(int rows, std::index_sequence<Row...>) {
   static constexpr Micro<T> table[] = {micro<T, Row + 1, Vectors>...};
@@ -120,6 +150,9 @@ template <class T>
 Micro<T> micro_for(int rows, int64_t vectors) {
   if (vectors == 1) return micro_for<T, 1>(rows);
   if (vectors == 2) return micro_for<T, 2>(rows);
+#if HWY_TARGET != HWY_AVX2
+  if (vectors == 3) return micro_for<T, 3>(rows);
+#endif
   return micro_for<T, max_vectors>(rows);
 }
 
@@ -127,20 +160,25 @@ Micro<T> micro_for(int rows, int64_t vectors) {
 
 int64_t lanes() { return static_cast<int64_t>(hn::Lanes(D())); }
 
-// Panels as wide as registers allow; up to four vectors make narrower ones, which leave room for more rows.
-int64_t widest(int64_t vectors) { return vectors == 3 || vectors > 4 ? max_vectors : std::min<int64_t>(vectors, 2); }
+// Vectors of a panel: three give the most products a load; four vectors are one panel, and up to two make a narrow one,
+// which leaves room for more rows.
+int64_t widest(int64_t vectors) {
+  if (vectors == 4) return max_vectors;
+  return std::min<int64_t>(max_vectors, vectors <= 2 ? 2 : 3);
+}
 
 // The columns' vectors are spread evenly over panels.
 struct Panels {
   explicit Panels(int64_t n)
       : width(lanes()),
-        vectors((n + width - 1) / width),
-        count(vectors ? (vectors + widest(vectors) - 1) / widest(vectors) : 0),
+        vectors(static_cast<uint32_t>((n + width - 1) / width)),
+        count((vectors + static_cast<uint32_t>(widest(vectors)) - 1) / static_cast<uint32_t>(widest(vectors))),
         small(count ? vectors / count : 0),
-        large(count ? vectors % count : 0) {}
-  int64_t width, vectors, count, small, large;  // the first `large` panels have one vector more
+        large(vectors - small * count) {}
+  int64_t width;
+  uint32_t vectors, count, small, large;  // the first `large` panels have one vector more
   int64_t vectors_of(int64_t panel) const { return small + (panel < large); }
-  int64_t start(int64_t panel) const { return (panel * small + std::min(panel, large)) * width; }
+  int64_t start(int64_t panel) const { return (panel * small + std::min<int64_t>(panel, large)) * width; }
 };
 
 int64_t count_panels(int64_t n) { return Panels(n).count; }
@@ -150,10 +188,17 @@ int64_t start_of_panel(int64_t n, int64_t panel) { return std::min(n, Panels(n).
 template <class T>
 void run_tile_of(const Tile& t, int64_t first, int64_t last) {
   const Panels panels(t.n);
+  auto at = [&](int64_t panel, int64_t row) {
+    return static_cast<const T*>(t.b.data) + panels.start(panel) * t.k + row * panels.vectors_of(panel) * panels.width;
+  };
   for (int64_t p = first; p < last; ++p) {
-    const int64_t vectors = panels.vectors_of(p), start = panels.start(p);
-    const T* b = static_cast<const T*>(t.b.data) + start * t.k + t.k0 * vectors * panels.width;
-    micro_for<T>(t.rows, vectors)(t, b, start);
+    PanelPart<T> part{at(p, t.k0), nullptr, 0, panels.start(p)};
+    part.ahead = part.b;
+    if (const Ahead& next = t.ahead; next.panel >= 0) {
+      part.ahead_step = (panels.vectors_of(next.panel) * panels.width + next.count - 1) / next.count;
+      part.ahead = at(next.panel, next.k0) + next.index * part.ahead_step * t.segments * t.segment;
+    }
+    micro_for<T>(t.rows, panels.vectors_of(p))(t, part);
   }
 }
 
@@ -297,20 +342,14 @@ void pack(DType type, const void* b, int64_t row_stride, int64_t column_stride, 
               static_cast<uint16_t*>(packed), pool);
 }
 
-void look_ahead(Tile& tile, int64_t next, int64_t k0, int64_t index, int64_t count) {
-  const int64_t start = panel_start(tile.n, next), rows = tile.segments * tile.segment;
-  const int64_t lanes = functions().lanes;
-  const int64_t width = (panel_start(tile.n, next + 1) - start + lanes - 1) / lanes * lanes;
-  const auto item = static_cast<int64_t>(item_size(tile.b.type));
-  tile.ahead_step = (width * item + count - 1) / count;
-  tile.ahead = static_cast<const std::byte*>(tile.b.data) + (start * tile.k + k0 * width) * item +
-               index * tile.ahead_step * rows;
-}
-
 namespace {
 
 constexpr int64_t k_block = 1024;           // 8 rows of A stay in the first-level cache
 constexpr int64_t a_block_bytes = 3 << 18;  // and a block of rows in the second
+// What is finished by others should still be near: in the second-level cache, or nearly in the first where all of B is
+// close enough to be read again for every block of rows.
+constexpr int64_t c_block_bytes = 1 << 19, small_c_block_bytes = 1 << 16, small_b_bytes = 1 << 18;
+constexpr int64_t least_rows = 64;
 
 // Rows [first, last) of panels [left, right), all of k.
 void block(const Gemm& g, TileKernel kernel, int tile_rows, int64_t first, int64_t last, int64_t left, int64_t right) {
@@ -324,7 +363,7 @@ void block(const Gemm& g, TileKernel kernel, int tile_rows, int64_t first, int64
         float* c[max_tile_rows];
         for (int64_t r = r0; r < r1; ++r) a[r - r0] = g.a + r * g.a_stride + k0, c[r - r0] = g.c + r * g.c_stride;
         Tile part{static_cast<int>(r1 - r0), a, 1, segment, g.b, g.n, g.bias, c, k0 > 0, k0, g.k};
-        if (panel + 1 < right) look_ahead(part, panel + 1, k0, tile, tiles);
+        if (panel + 1 < right) part.ahead = {panel + 1, k0, tile, tiles};
         kernel(part, panel, panel + 1);
       }
   }
@@ -339,6 +378,11 @@ void gemm(const Gemm& g, ThreadPool& pool, const Done& done) {
   const int64_t panels = panel_count(g.n);
   const int64_t depth = std::max<int64_t>(std::min(g.k, k_block), 1);
   int64_t rows = std::clamp<int64_t>(a_block_bytes / (depth * 4) / tile_rows * tile_rows, 4 * tile_rows, 512);
+  if (done) {
+    const int64_t bytes = g.k * g.n * 4 <= small_b_bytes ? small_c_block_bytes : c_block_bytes;
+    const int64_t most = std::max(least_rows, bytes / (g.n * 4)) / tile_rows * tile_rows;
+    rows = std::min(rows, most);
+  }
   const int64_t wanted = pool.threads() * 2;  // parts of work
   if ((g.m + rows - 1) / rows < wanted)
     rows = std::max<int64_t>((g.m / wanted + tile_rows - 1) / tile_rows, 4) * tile_rows;

@@ -42,8 +42,14 @@ void gemm(const Gemm& g, ThreadPool& pool, const Done& done = nullptr);
 
 // One tile: up to tile_rows(n) rows of C, all columns of panels [first_panel, last_panel). Row r of segment s of A is
 // at a[s * rows + r], `segment` floats long; k is segments * segment.
-constexpr int max_tile_rows = 14;
+constexpr int max_tile_rows = 12;
 int tile_rows(int64_t n);
+// What will be read of B next, from row k0 of a panel on: each of `count` tiles that share a part of a panel brings its
+// share near while it computes.
+struct Ahead {
+  int64_t panel = -1;  // none
+  int64_t k0 = 0, index = 0, count = 1;
+};
 struct Tile {
   int rows;
   const float* const* a;
@@ -54,13 +60,8 @@ struct Tile {
   float* const* c;        // rows of C
   bool accumulate;        // adds to C in place of the bias
   int64_t k0 = 0, k = 0;  // the rows of B that this tile starts at, and all that B has
-  // What the next tiles will read of B, to be brought near while this one is computed: `ahead_step` bytes a row.
-  const std::byte* ahead = nullptr;
-  int64_t ahead_step = 0;
+  Ahead ahead;
 };
-// Sets ahead for tile `index` of `count` that share a part of a panel, when the rows of panel `next` from `k0` on
-// follow.
-void look_ahead(Tile& tile, int64_t next, int64_t k0, int64_t index, int64_t count);
 using TileKernel = void (*)(const Tile& tile, int64_t first_panel, int64_t last_panel);
 TileKernel tile_kernel();
 // What each instruction set offers; for this folder.

@@ -129,6 +129,24 @@ void Program::load(const Leaf& leaf, const void* data, int64_t at, int64_t n, fl
   }
   const size_t rank = shape.size();
   const int64_t inner = shape[rank - 1], stride = leaf.strides[rank - 1];
+  // What repeats along all axes but the last one is read once and copied on.
+  const bool repeats =
+      stride == 1 && std::all_of(leaf.strides.begin(), leaf.strides.end() - 1, [](int64_t s) { return s == 0; });
+  if (repeats && 2 * inner < n) {
+    const int64_t phase = at % inner;
+    for (int64_t done = 0; done < inner;) {
+      const int64_t from = (phase + done) % inner, here = inner - from;
+      const int64_t count = std::min(here, inner - done);
+      to_float(leaf.dtype, bytes + from * item, count, tile + done);
+      done += count;
+    }
+    for (int64_t done = inner; done < n;) {
+      const int64_t count = std::min(done, n - done);
+      std::memcpy(tile + done, tile, static_cast<size_t>(count) * 4);
+      done += count;
+    }
+    return;
+  }
   while (n > 0) {
     int64_t rest = at / inner, offset = at % inner * stride;
     for (size_t axis = rank - 1; axis-- > 0; rest /= shape[axis]) offset += rest % shape[axis] * leaf.strides[axis];

@@ -1,5 +1,6 @@
 // Products with quantised weights in int8: activations are rounded group by group, numbers are multiplied as they are.
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <limits>
 #include <utility>
@@ -179,84 +180,50 @@ HWY_INLINE VI nearest(V x) {
 #endif
 }
 
-// As whole numbers, sizes of floats are in order, and what is not finite is above the rest.
-template <int64_t size>
-HWY_INLINE int32_t largest_size(const float* x) {
-  const DI d;
-  VI largest = hn::Zero(d);
+// Rounded activations of a group to values, 32 of which lie `rows` * 32 behind the 32 before them; their scale to
+// factors[0], their scaled sum to factors[rows].
+template <class Dot, int64_t size>
+HWY_INLINE void round_group(const float* x, int64_t rows, typename Dot::Value* values, float* factors) {
+  const D d;
+  const DI di;
+  // As whole numbers, sizes of floats are in order, and what is not finite is above the rest.
+  VI largest = hn::Zero(di);
 #pragma GCC unroll 32
   for (int64_t i = 0; i < size; i += lanes)
-    largest = hn::Max(largest, hn::And(hn::BitCast(d, hn::LoadU(D(), x + i)), hn::Set(d, 0x7fffffff)));
-  return hn::GetLane(hn::MaxOfLanes(d, largest));
-}
-
-// Rounded activations to values, 32 of which lie `step` behind the 32 before them; gives their sum.
-template <class Dot, int64_t size>
-HWY_INLINE int32_t round_group(const float* x, float inverse, int64_t step, typename Dot::Value* values) {
-  const DI d;
-  VI sum = hn::Zero(d);
+    largest = hn::Max(largest, hn::And(hn::BitCast(di, hn::LoadU(d, x + i)), hn::Set(di, 0x7fffffff)));
+  const int32_t most_bits = hn::GetLane(hn::MaxOfLanes(di, largest));
+  float most;
+  std::memcpy(&most, &most_bits, 4);
+  constexpr float smallest = 1e-35f;  // below, 127 / most would overflow
+  const bool bad = !std::isfinite(most);
+  // What is not finite is rounded to anything: its scale is NaN.
+  const V inverse = hn::Set(d, bad || most < smallest ? 0.0f : 127.0f / most);
+  VI sum = hn::Zero(di);
 #pragma GCC unroll 4
-  for (int64_t i = 0; i < size; i += chunk, values += step) {
+  for (int64_t i = 0; i < size; i += chunk, values += rows * chunk) {
     VI q[chunk / lanes];
 #pragma GCC unroll 16
     for (int64_t j = 0; j < chunk / lanes; ++j) {
-      q[j] = nearest(hn::Mul(hn::LoadU(D(), x + i + j * lanes), hn::Set(D(), inverse)));
+      q[j] = nearest(hn::Mul(hn::LoadU(d, x + i + j * lanes), inverse));
       sum = hn::Add(sum, q[j]);
     }
     Dot::store(q, values);
   }
-  return hn::GetLane(hn::SumOfLanes(d, sum));
+  factors[0] = bad ? std::numeric_limits<float>::quiet_NaN() : most < smallest ? 0.0f : most / 127.0f;
+  factors[rows] = factors[0] * static_cast<float>(hn::GetLane(hn::SumOfLanes(di, sum)));
 }
 
-// Up to 16 groups of a row, so that they need not wait for one another's sums over lanes.
-constexpr int64_t batch = 16;
-struct Batch {
-  alignas(64) int32_t most[batch] = {}, sums[batch] = {};
-  alignas(64) float inverse[batch], scale[batch], scaled_sums[batch];
-
-  HWY_INLINE void find_scales() {
-    const D d;
-    const DI di;
-    constexpr float smallest = 1e-35f;  // below, 127 / most would overflow
-    for (int64_t i = 0; i < batch; i += lanes) {
-      const VI bits = hn::Load(di, most + i);
-      const V value = hn::BitCast(d, bits);
-      const auto bad = hn::RebindMask(d, hn::Gt(bits, hn::Set(di, 0x7f7fffff)));
-      const auto small = hn::Lt(value, hn::Set(d, smallest));
-      // What is not finite is rounded to anything: its scale is NaN.
-      const V found = hn::IfThenZeroElse(small, hn::Div(hn::Set(d, 127.0f), value));
-      hn::Store(hn::IfThenZeroElse(bad, found), d, inverse + i);
-      const V step = hn::IfThenZeroElse(small, hn::Div(value, hn::Set(d, 127.0f)));
-      hn::Store(hn::IfThenElse(bad, hn::Set(d, std::numeric_limits<float>::quiet_NaN()), step), d, scale + i);
-    }
-  }
-  HWY_INLINE void scale_sums() {
-    const D d;
-    for (int64_t i = 0; i < batch; i += lanes)
-      hn::Store(hn::Mul(hn::ConvertTo(d, hn::Load(DI(), sums + i)), hn::Load(d, scale + i)), d, scaled_sums + i);
-  }
-};
-
-// A part of a tile at a time, which the first-level cache holds until its lines are full.
 template <class Dot, int64_t size>
 void round_rows(const QuantizedGemm& g, int64_t first, int64_t last) {
   const Rounded<Dot> x(g);
-  for (int64_t tile = first / x.step; tile * x.step < last; ++tile)
-    for (int64_t group = 0; group < x.groups; group += batch)
-      for (int64_t r = 0, rows = x.rows(tile); r < rows; ++r) {
-        const int64_t count = std::min(batch, x.groups - group);
-        const float* from = g.a + (tile * x.step + r) * g.a_stride + group * size;
-        auto* values = x.values(tile, group * size) + r * chunk;
-        float* factors = x.factors(tile, group) + r;
-        Batch b;
-        for (int64_t i = 0; i < count; ++i) b.most[i] = largest_size<size>(from + i * size);
-        b.find_scales();
-        for (int64_t i = 0; i < count; ++i)
-          b.sums[i] = round_group<Dot, size>(from + i * size, b.inverse[i], rows * chunk, values + i * size * rows);
-        b.scale_sums();
-        for (int64_t i = 0; i < count; ++i, factors += 2 * rows)
-          factors[0] = b.scale[i], factors[rows] = b.scaled_sums[i];
-      }
+  for (int64_t row = first; row < last; ++row) {
+    const int64_t tile = row / x.step, r = row % x.step, rows = x.rows(tile);
+    const float* from = g.a + row * g.a_stride;
+    auto* values = x.values(tile, 0) + r * chunk;
+    float* factors = x.factors(tile, 0) + r;
+    for (int64_t at = 0; at < x.groups; ++at, from += size, values += size * rows, factors += 2 * rows)
+      round_group<Dot, size>(from, rows, values, factors);
+  }
 }
 
 template <class Dot>
@@ -272,10 +239,10 @@ struct Part {
   const float* factors;
   const std::byte* weight;
   int64_t groups, chunks;  // chunks of a group
+  const float* start;      // rows of what the sums start with; null: zeros
+  int64_t start_stride;
   float* c;
   int64_t c_stride, columns;
-  const float* bias;  // at these columns
-  bool accumulate;
 };
 
 template <class F>
@@ -366,9 +333,9 @@ void micro(const Part& t) {
 #pragma GCC unroll 16
     for (int v = 0; v < N; ++v) out[r][v] = hn::Zero(d);
   each_column(t.columns, [&](int v, auto load, auto) HWY_ATTR {
-    if (!t.accumulate && !t.bias) return;
+    if (!t.start) return;
 #pragma GCC unroll 16
-    for (int r = 0; r < Rows; ++r) out[r][v] = load(t.accumulate ? t.c + r * t.c_stride : t.bias);
+    for (int r = 0; r < Rows; ++r) out[r][v] = load(t.start + r * t.start_stride);
   });
   const std::byte *weight = t.weight, *x = t.values;
   const float* factors = t.factors;
@@ -411,22 +378,44 @@ Micro micro_for(int64_t rows, std::index_sequence<Row...>) {
 
 constexpr int64_t k_block = 512;  // a panel of it stays in the first-level cache
 
+// Brings part `index` of `count` of what is read next near.
+void look_ahead(const std::byte* next, int64_t bytes, int64_t index, int64_t count) {
+  for (int64_t at = index * bytes / count / 64 * 64; at < (index + 1) * bytes / count; at += 64)
+    __builtin_prefetch(next + at, 0, 2);
+}
+
 template <class Dot, int Bits>
 void multiply(const QuantizedGemm& g, int64_t first_row, int64_t last_row, int64_t first_panel, int64_t last_panel) {
   const Rounded<Dot> x(g);
   const PackedLayout layout(g.shape);
-  const int64_t first = first_row / x.step, last = (last_row + x.step - 1) / x.step;
-  const int64_t step = last - first == 1 ? std::max<int64_t>(x.groups, 1) : k_block / g.shape.group;
+  const int64_t first = first_row / x.step, tiles = (last_row + x.step - 1) / x.step - first;
+  const int64_t step = tiles == 1 ? std::max<int64_t>(x.groups, 1) : k_block / g.shape.group;
+  // What a block of inputs leaves to the next one. Not in C, rows of which may compete for places in the caches.
+  alignas(64) float sums[max_block_rows * panel_width];
   for (int64_t panel = first_panel; panel < last_panel; ++panel)
-    for (int64_t group = 0; group == 0 || group < x.groups; group += step)
-      for (int64_t tile = first; tile < last; ++tile) {
-        const int64_t column = panel * panel_width;
-        micro_for<Dot, Bits>(x.rows(tile), std::make_index_sequence<Dot::max_rows>{})(
-            {reinterpret_cast<const std::byte*>(x.values(tile, group * g.shape.group)), x.factors(tile, group),
-             g.weight + panel * layout.panel_bytes + group * layout.group_bytes, std::min(step, x.groups - group),
-             g.shape.group / chunk, g.c + tile * x.step * g.c_stride + column, g.c_stride,
-             std::min(panel_width, g.shape.n - column), g.bias ? g.bias + column : nullptr, group > 0});
+    for (int64_t group = 0; group == 0 || group < x.groups; group += step) {
+      const bool is_last = group + step >= x.groups;
+      const int64_t here = std::min(step, x.groups - group), column = panel * panel_width;
+      const std::byte* weight = g.weight + panel * layout.panel_bytes + group * layout.group_bytes;
+      for (int64_t i = 0; i < tiles; ++i) {
+        const int64_t tile = first + i, row = tile * x.step;
+        float* kept = sums + i * x.step * panel_width;
+        if (tiles > 1) look_ahead(weight + here * layout.group_bytes, here * layout.group_bytes, i, tiles);
+        const Part part{reinterpret_cast<const std::byte*>(x.values(tile, group * g.shape.group)),
+                        x.factors(tile, group),
+                        weight,
+                        here,
+                        g.shape.group / chunk,
+                        group > 0 ? kept
+                        : g.bias  ? g.bias + column
+                                  : nullptr,
+                        group > 0 ? panel_width : 0,
+                        is_last ? g.c + row * g.c_stride + column : kept,
+                        is_last ? g.c_stride : panel_width,
+                        std::min(panel_width, g.shape.n - column)};
+        micro_for<Dot, Bits>(x.rows(tile), std::make_index_sequence<Dot::max_rows>{})(part);
       }
+    }
 }
 
 }  // namespace

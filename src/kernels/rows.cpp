@@ -1,5 +1,6 @@
 #include "kernels/rows.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -66,25 +67,40 @@ float sum_squares(const float* x, int64_t n, float center) {
 HWY_INLINE V larger(V a, V b) { return hn::IfThenElse(hn::Or(hn::Gt(b, a), hn::IsNaN(b)), b, a); }
 HWY_INLINE V smaller(V a, V b) { return hn::IfThenElse(hn::Or(hn::Lt(b, a), hn::IsNaN(b)), b, a); }
 
-template <class Pick>
-HWY_INLINE float extreme(const float* x, int64_t n, float neutral, Pick pick) {
+// Largest or smallest; which of its operands Max or Min gives for NaN is left open, so that these are looked for apart.
+template <class Pick, class Reduce>
+HWY_INLINE float extreme(const float* x, int64_t n, float neutral, Pick pick, Reduce reduce) {
   const D d;
-  auto step = [&](V a, V b) HWY_ATTR { return hn::IfThenElse(hn::IsNaN(a), a, pick(a, b)); };
-  HWY_ALIGN float lane[HWY_MAX_BYTES / 4];
-  hn::Store(fold(x, n, neutral, step, step), d, lane);
-  float best = neutral;
-  for (size_t i = 0; i < hn::Lanes(d); ++i) {
-    if (std::isnan(lane[i])) return lane[i];
-    best = hn::GetLane(pick(hn::Set(d, best), hn::Set(d, lane[i])));
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  V a = hn::Set(d, neutral), b = a, c = a, e = a;
+  auto bad = hn::IsNaN(a), more = bad;
+  int64_t i = 0;
+  for (; i + 4 * lanes <= n; i += 4 * lanes) {
+    const V p = hn::LoadU(d, x + i), q = hn::LoadU(d, x + i + lanes);
+    const V r = hn::LoadU(d, x + i + 2 * lanes), s = hn::LoadU(d, x + i + 3 * lanes);
+    bad = hn::Or(bad, hn::Or(hn::IsNaN(p), hn::IsNaN(q)));
+    more = hn::Or(more, hn::Or(hn::IsNaN(r), hn::IsNaN(s)));
+    a = pick(a, p), b = pick(b, q), c = pick(c, r), e = pick(e, s);
   }
-  return best;
+  for (; i < n; i += lanes) {
+    const auto mask = hn::FirstN(d, static_cast<size_t>(std::min(lanes, n - i)));
+    const V p = hn::IfThenElse(mask, hn::MaskedLoad(mask, d, x + i), hn::Set(d, neutral));
+    bad = hn::Or(bad, hn::IsNaN(p));
+    a = pick(a, p);
+  }
+  if (!hn::AllFalse(d, hn::Or(bad, more))) return std::numeric_limits<float>::quiet_NaN();
+  return hn::GetLane(reduce(pick(pick(a, b), pick(c, e))));
 }
 
 float max(const float* x, int64_t n) {
-  return extreme(x, n, -std::numeric_limits<float>::infinity(), [](V a, V b) HWY_ATTR { return larger(a, b); });
+  return extreme(
+      x, n, -std::numeric_limits<float>::infinity(), [](V a, V b) HWY_ATTR { return hn::Max(a, b); },
+      [](V a) HWY_ATTR { return hn::MaxOfLanes(D(), a); });
 }
 float min(const float* x, int64_t n) {
-  return extreme(x, n, std::numeric_limits<float>::infinity(), [](V a, V b) HWY_ATTR { return smaller(a, b); });
+  return extreme(
+      x, n, std::numeric_limits<float>::infinity(), [](V a, V b) HWY_ATTR { return hn::Min(a, b); },
+      [](V a) HWY_ATTR { return hn::MinOfLanes(D(), a); });
 }
 
 float dot(const float* x, const float* y, int64_t n) {

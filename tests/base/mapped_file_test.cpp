@@ -37,6 +37,28 @@ TEST_F(MappedFileTest, ReleasedPagesReadTheSame) {
   for (std::byte b : file->bytes()) ASSERT_EQ(b, std::byte{'q'});
 }
 
+TEST_F(MappedFileTest, PlacesOfBytes) {
+  write("0123456789");
+  auto file = MappedFile::open(path_);
+  const MappedFile::Place place = MappedFile::place_of(file->bytes().subspan(3, 4));
+  EXPECT_EQ(place.file, file);
+  EXPECT_EQ(place.offset, 3u);
+  const std::byte elsewhere[4] = {};
+  EXPECT_EQ(MappedFile::place_of(elsewhere).file, nullptr);
+}
+
+TEST_F(MappedFileTest, ReopensTheFileItselfOnly) {
+  write("hello");
+  auto file = MappedFile::open(path_);
+  const int same = file->reopen();
+  EXPECT_GE(same, 0);
+  ::close(same);
+  const std::filesystem::path other = path_.string() + ".other";
+  std::ofstream(other) << "other";
+  std::filesystem::rename(other, path_);  // `file` is what had the name before
+  EXPECT_EQ(file->reopen(), -1);
+}
+
 TEST_F(MappedFileTest, RefusesWhatIsNoFile) {
   EXPECT_THROW(MappedFile::open("/nonexistent/file"), FileError);
   EXPECT_THROW(MappedFile::open("/tmp"), FileError);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 
 #include "base/error.h"
@@ -96,6 +97,27 @@ TEST_F(SafetensorsTest, LargeTransposedMatricesAreWrittenInParts) {
     for (int64_t c = 0; c < columns; ++c)
       wrong += got[static_cast<size_t>(r * columns + c)] != values[static_cast<size_t>(c * rows + r)];
   EXPECT_EQ(wrong, 0);
+}
+
+// Weights of a mapped file go from file to file; also where another file has its name by now.
+TEST_F(SafetensorsTest, TensorsOfMappedFilesAreCopied) {
+  std::vector<float> values(300'000);
+  for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i);
+  const std::map<std::string, Tensor> tensors = {{"a", Tensor::of<float>(DType::f32, {300, 1000}, values)},
+                                                 {"b", Tensor::of<int64_t>(DType::i64, {2}, {7, 8})}};
+  const fs::path first = folder_ / "first", second = folder_ / "second", copy = folder_ / "copy";
+  write_safetensors(first, tensors, {});
+  const auto mapped = read_safetensors(first);
+  for (const bool is_replaced : {false, true}) {
+    if (is_replaced) {
+      std::ofstream(second) << "something else";
+      fs::rename(second, first);
+    }
+    write_safetensors(copy, mapped.tensors, {});
+    const auto copied = read_safetensors(copy);
+    for (const auto& [name, t] : tensors)
+      EXPECT_TRUE(std::ranges::equal(copied.tensors.at(name).bytes(), t.bytes())) << name << is_replaced;
+  }
 }
 
 TEST_F(SafetensorsTest, CannotHoldEverything) {

@@ -143,21 +143,24 @@ TEST_P(EveryIsa, ThreadsDoNotMatter) {
     EXPECT_EQ(multiply(w, m, a.data(), 1024, nullptr, one), multiply(w, m, a.data(), 1024, nullptr, five)) << m;
 }
 
-TEST_P(EveryIsa, EveryRowHasOneAnswerWhateverThePart) {
+TEST_P(EveryIsa, EveryElementIsHandedOnOnce) {
   std::mt19937 random(4);
-  const Weights w = random_weights({64, 128, 8, 64}, random);
-  std::vector<float> a(at(3 * 128), 0.25f), seen(at(3 * 64));
-  std::vector<std::byte> room(quantized_scratch(w.shape, 3) + 64);
-  std::vector<float> c(at(3 * 64));
-  auto* scratch = room.data() + (64 - reinterpret_cast<uintptr_t>(room.data()) % 64) % 64;
-  std::mutex lock;
-  quantized_gemm({w.shape, 3, a.data(), 128, w.data(), nullptr, c.data(), 64, scratch}, pool_,
-                 [&](int64_t first, int64_t last, int64_t left, int64_t right) {
-                   std::lock_guard hold(lock);
-                   for (int64_t r = first; r < last; ++r)
-                     for (int64_t i = left; i < right; ++i) seen[at(r * 64 + i)] += 1;
-                 });
-  EXPECT_EQ(seen, std::vector<float>(at(3 * 64), 1.0f));
+  const int64_t n = 300;
+  const Weights w = random_weights({n, 128, 8, 64}, random);
+  for (int64_t m : {3, 40, 100}) {  // parts of columns, of rows
+    const std::vector<float> a(at(m * 128), 0.25f);
+    std::vector<float> c(at(m * n)), seen(at(m * n));
+    std::vector<std::byte> room(quantized_scratch(w.shape, m) + 64);
+    auto* scratch = room.data() + (64 - reinterpret_cast<uintptr_t>(room.data()) % 64) % 64;
+    std::mutex lock;
+    quantized_gemm({w.shape, m, a.data(), 128, w.data(), nullptr, c.data(), n, scratch}, pool_,
+                   [&](int64_t first, int64_t last, int64_t left, int64_t right) {
+                     std::lock_guard hold(lock);
+                     for (int64_t r = first; r < last; ++r)
+                       for (int64_t i = left; i < right; ++i) seen[at(r * n + i)] += 1;
+                   });
+    EXPECT_EQ(seen, std::vector<float>(at(m * n), 1.0f)) << m;
+  }
 }
 
 // The largest sums that numbers and rounded activations can give, of either sign, stay exact.

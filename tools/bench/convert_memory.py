@@ -9,9 +9,11 @@ page cache and dropped from it. Neither side calls fsync; what is dirty is writt
 code 1 when a goal is missed: at most 2.5 times the copy, at most 300 MB above the largest tensor.
 """
 import argparse
+import datetime
 import json
 import os
 import pathlib
+import platform
 import shutil
 import statistics
 import subprocess
@@ -181,6 +183,24 @@ def measure(godwit, files, folder, runs, cached):
     return statistics.median(copies), statistics.median(conversions), max(memory)
 
 
+def line(r):
+    return (f"{r['format']:5} {r['bytes'] / 1e9:.2f} GB, page cache {r['page_cache']}: copy {r['copy_s']:.2f} s, "
+            f"convert {r['convert_s']:.2f} s, ratio {r['ratio']:.2f}; peak memory {r['peak_memory_mb']} MB, "
+            f"largest tensor {r['largest_tensor_mb']} MB: {'passed' if r['passed'] else 'MISSED'}")
+
+
+def summarize(rows, lines, options):
+    passed = sum(r["passed"] for r in rows)
+    return {"title": f"conversion of a {options.gigabytes:g} GB checkpoint beside copying it", "date": datetime.date.today().isoformat(),
+            "command": "python3 tools/bench/convert_memory.py", "versions": {},
+            "machine": f"{platform.machine()}, {os.cpu_count()} cores", "total": len(rows), "counted": len(rows), "passed": passed,
+            "rate": passed / len(rows), "goal": 1.0, "largest_error": None,
+            "notes": [f"goals: at most {GOAL_RATIO} times the copy, at most {GOAL_MEMORY / 1e6:.0f} MB above the largest tensor",
+                      f"medians of {options.runs} runs, in turn with the copies", *lines],
+            "failures": [{"name": f"{r['format']}, page cache {r['page_cache']}", "status": "missed", "reason": text}
+                         for r, text in zip(rows, lines) if not r["passed"]]}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--godwit", default="build/bin/godwit")
@@ -189,6 +209,7 @@ def main():
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--folder", type=pathlib.Path, default=pathlib.Path(tempfile.gettempdir()) / "godwit-large")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--summary", type=pathlib.Path, help="where the summary for docs/coverage.md goes")
     parser.add_argument("--make", type=pathlib.Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.make:
@@ -205,13 +226,13 @@ def main():
                          "copy_s": round(copy, 3), "convert_s": round(convert, 3), "ratio": round(convert / copy, 2),
                          "peak_memory_mb": round(memory / 1e6), "largest_tensor_mb": round(largest / 1e6),
                          "passed": convert / copy <= GOAL_RATIO and memory <= largest + GOAL_MEMORY})
+    lines = [line(r) for r in rows]
+    if options.summary:
+        options.summary.write_text(json.dumps(summarize(rows, lines, options), indent=1) + "\n")
     if options.json:
         print(json.dumps({"rows": rows, "load": os.getloadavg()[0]}, indent=1))
     else:
-        for r in rows:
-            print(f"{r['format']:5} {r['bytes'] / 1e9:.2f} GB, page cache {r['page_cache']}: copy {r['copy_s']:.2f} s, "
-                  f"convert {r['convert_s']:.2f} s, ratio {r['ratio']:.2f}; peak memory {r['peak_memory_mb']} MB, "
-                  f"largest tensor {r['largest_tensor_mb']} MB: {'passed' if r['passed'] else 'MISSED'}")
+        print("\n".join(lines))
         print(f"medians of {options.runs} runs, load average {os.getloadavg()[0]:.1f}")
     return 0 if all(r["passed"] for r in rows) else 1
 

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <atomic>
+#include <new>
 #include <set>
 
 #include "base/error.h"
+#include "base/memory.h"
 #include "executors/inputs.h"
 
 namespace godwit::executors::plan {
@@ -33,9 +35,11 @@ ReadyPlan::Lease ReadyPlan::take() {
 
 std::unique_ptr<Instance> ReadyPlan::make_instance() const {
   auto instance = std::make_unique<Instance>();
-  const size_t bytes = std::max<size_t>((plan.arena_bytes + 63) / 64 * 64, 64);
-  instance->arena.reset(static_cast<std::byte*>(std::aligned_alloc(64, bytes)));
-  require<UsageError>(instance->arena != nullptr, "{} bytes for intermediate results are not to be had", bytes);
+  try {
+    instance->arena = zeroed_memory(plan.arena_bytes);
+  } catch (const std::bad_alloc&) {
+    raise<UsageError>("{} bytes for intermediate results are not to be had", plan.arena_bytes);
+  }
   for (const Buffer& b : plan.buffers) {
     std::byte* at = nullptr;
     if (b.kind == Buffer::Kind::arena) at = instance->arena.get() + b.offset;

@@ -1,7 +1,6 @@
 // The plans of one graph, one for every set of input shapes, and the memory that they run in. Any thread may ask.
 #pragma once
 
-#include <cstdlib>
 #include <list>
 #include <memory>
 #include <mutex>
@@ -14,10 +13,7 @@ namespace godwit::executors::plan {
 
 // What one run changes: the arena, and the addresses of all buffers. Inputs, outputs and states are set before a run.
 struct Instance {
-  struct Free {
-    void operator()(std::byte* p) const { std::free(p); }
-  };
-  std::unique_ptr<std::byte, Free> arena;
+  std::shared_ptr<std::byte> arena;
   std::vector<std::byte*> base;
   std::vector<Tensor> results;  // of the last run: written anew once nobody else holds them
 };
