@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "emit/package.h"
+#include "emit/port.h"
 #include "executors/executor.h"
 
 namespace godwit {
@@ -23,14 +24,6 @@ mx::Device device_of(Model::Device device) {
   return mx::Device::gpu;
 }
 
-Model::Port port_of(const std::string& name, const ir::Value& value) {
-  require<UsageError>(!value.type.sequence, "{} is a sequence of tensors; godwit::Model takes and gives tensors only",
-                      name);
-  Model::Port port{name, value.dtype(), {}};
-  for (const ir::Dim& d : value.shape()) port.shape.push_back(d.str());
-  return port;
-}
-
 }  // namespace
 
 struct Model::Impl {
@@ -42,9 +35,9 @@ struct Model::Impl {
     const bool planned = options.executor != Executor::mlx && options.device == Device::cpu;
     executor = executors::make_executor(planned ? "cpu" : "mlx", module, options.graph);
     const ir::Graph& graph = executor->graph();
-    for (const ir::Value* v : graph.inputs) inputs.push_back(port_of(v->name, *v));
+    for (const ir::Value* v : graph.inputs) inputs.push_back(emit::port_of(v->name, *v));
     for (size_t i = 0; i < graph.outputs.size(); ++i)
-      outputs.push_back(port_of(graph.output_names[i], *graph.outputs[i]));
+      outputs.push_back(emit::port_of(graph.output_names[i], *graph.outputs[i]));
   }
 
   mx::Device device;

@@ -65,6 +65,42 @@ struct Abs {
     return a < T(1) && a != T(0) ? Negative()(a, b) : a;
   }
 };
+// Division by zero gives 0, the smallest number by -1 wraps around.
+struct FloorDivide {
+  template <class T>
+  T operator()(T a, T b) const {
+    if (b == T(0)) return T(0);
+    if (std::is_signed_v<T> && b == T(-1)) return Negative()(a, b);
+    return static_cast<T>(a / b - (a % b != 0 && (a < T(0)) != (b < T(0)) ? 1 : 0));
+  }
+};
+struct TruncDivide {
+  template <class T>
+  T operator()(T a, T b) const {
+    if (b == T(0)) return T(0);
+    return std::is_signed_v<T> && b == T(-1) ? Negative()(a, b) : static_cast<T>(a / b);
+  }
+};
+// What the quotient leaves of a.
+template <class Quotient>
+struct Rest {
+  template <class T>
+  T operator()(T a, T b) const {
+    return Subtract()(a, Multiply()(Quotient()(a, b), b));
+  }
+};
+struct Sign {
+  template <class T>
+  T operator()(T a, T) const {
+    return a > T(0) ? T(1) : a < T(0) ? T(-1) : T(0);
+  }
+};
+struct BitNot {
+  template <class T>
+  T operator()(T a, T) const {
+    return static_cast<T>(~a);
+  }
+};
 struct Not {
   template <class T>
   bool operator()(T a, T) const {
@@ -128,6 +164,17 @@ IntegerFunction arithmetic(std::string_view name) {
   return found == table.end() ? nullptr : found->second;
 }
 
+template <class T>
+IntegerFunction number_arithmetic(std::string_view name) {
+  static const std::map<std::string_view, IntegerFunction> table = {
+      {"divide", Binary<T, T, TruncDivide>::call},       {"trunc_divide", Binary<T, T, TruncDivide>::call},
+      {"floor_divide", Binary<T, T, FloorDivide>::call}, {"remainder", Binary<T, T, Rest<FloorDivide>>::call},
+      {"fmod", Binary<T, T, Rest<TruncDivide>>::call},   {"sign", Binary<T, T, Sign>::call},
+      {"bitwise_not", Binary<T, T, BitNot>::call}};
+  auto found = table.find(name);
+  return found == table.end() ? arithmetic<T>(name) : found->second;
+}
+
 template <class From, class To>
 void convert(const void* a, int64_t as, const void*, int64_t, const void*, int64_t, void* out, int64_t n) {
   const From* x = static_cast<const From*>(a);
@@ -175,8 +222,8 @@ IntegerFunction integer_function(std::string_view name, DType from, DType to) {
       return name.starts_with("logical") || name.find("equal") != name.npos ? arithmetic<bool>(name) : nullptr;
     case DType::u8: return converts ? conversion<uint8_t>(to) : nullptr;
     case DType::i8: return converts ? conversion<int8_t>(to) : nullptr;
-    case DType::i32: return converts ? conversion<int32_t>(to) : arithmetic<int32_t>(name);
-    case DType::i64: return converts ? conversion<int64_t>(to) : arithmetic<int64_t>(name);
+    case DType::i32: return converts ? conversion<int32_t>(to) : number_arithmetic<int32_t>(name);
+    case DType::i64: return converts ? conversion<int64_t>(to) : number_arithmetic<int64_t>(name);
     default: return nullptr;
   }
 }

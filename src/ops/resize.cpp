@@ -90,20 +90,13 @@ double lanczos_weight(double x) {
   return std::abs(x) < 3 ? sinc(x) * sinc(x / 3) : 0;
 }
 
-// For each output element `count` source positions (clamped to the input) and their weights.
-struct Taps {
-  int count = 0;
-  std::vector<int32_t> index;  // (out, count)
-  std::vector<float> weight;
-};
-
-Taps interpolation(const Axis& a, const std::string& coordinates, const std::string& mode, double cubic_a,
-                   bool antialias, bool exclude_outside) {
+ResizeTable interpolation(const Axis& a, const std::string& coordinates, const std::string& mode, double cubic_a,
+                          bool antialias, bool exclude_outside) {
   const bool cubic = mode == "cubic", lanczos = mode == "lanczos";
   // A kernel is stretched to cover what one output element covers when it shrinks.
   const double squeeze = antialias ? std::min(a.scale, 1.0) : 1.0;
   const int reach = static_cast<int>(-(std::floor(-(lanczos ? 3 : cubic ? 2 : 1) / squeeze) + 1));
-  Taps taps;
+  ResizeTable taps;
   taps.count = 2 + 2 * reach;
   for (int i = 0; i < a.out; ++i) {
     const double x = source<float>(a, coordinates, i), base = std::floor(x);
@@ -124,7 +117,7 @@ Taps interpolation(const Axis& a, const std::string& coordinates, const std::str
 }
 
 // Few taps are gathered and summed, many are one product with an (in, out) matrix.
-array apply(const array& x, int axis, const Axis& a, const Taps& taps) {
+array apply(const array& x, int axis, const Axis& a, const ResizeTable& taps) {
   if (taps.count <= 4) {
     mx::Shape along(x.ndim() - axis, 1);
     along[0] = a.out;
@@ -180,6 +173,16 @@ Axis axis_of(const array& x, int axis, size_t i, const Ints& size, const Reals& 
 }
 
 }  // namespace
+
+ResizeTable resize_table(int in, int out, const std::string& mode, const std::string& coordinates, double scale,
+                         const std::string& nearest, double cubic_a, bool antialias, bool exclude_outside) {
+  Axis a;
+  a.in = in, a.out = out;
+  a.given_scale = scale > 0;
+  a.scale = a.given_scale ? scale : static_cast<double>(out) / std::max(in, 1);
+  if (mode == "nearest") return {1, nearest_indices(a, coordinates, nearest), {}};
+  return interpolation(a, coordinates, mode, cubic_a, antialias, exclude_outside);
+}
 
 array resize(const array& x, const Ints& axes, const Ints& size, const std::string& mode,
              const std::string& coordinates, const Reals& scales, const std::string& nearest, double cubic_a,

@@ -51,7 +51,7 @@ TEST(Install, AProgramBuildsAndRunsAModel) {
   ASSERT_EQ(built.status, 0) << built.output;
   const Outcome ran = run((work / "build" / "program").string() + " " + (work / "package").string());
   EXPECT_EQ(ran.status, 0) << ran.output;
-  EXPECT_NE(ran.output.find("321 654 refused: input x expects f32[B, 3]"), std::string::npos) << ran.output;
+  EXPECT_NE(ran.output.find("321 654 sum 975 refused: input x expects f32[B, 3]"), std::string::npos) << ran.output;
 }
 
 TEST(Install, TheBinaryRunsFromThePrefix) {

@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 #include "base/zip.h"
-#include "executors/mlx/executor.h"
+#include "executors/executor.h"
 #include "frontends/onnx/importer.h"
 
 namespace godwit::onnx_backend {
@@ -136,7 +136,9 @@ std::string unsupported(const ir::Module& module) {
   return out;
 }
 
-std::string run(const onnx::Model& model, const ir::Module& module, const std::vector<DataSet>& data_sets) {
+// On one executor; why it did not pass. What the executor had no kernel for goes to `fallbacks`.
+std::string run(const std::string& name, const onnx::Model& model, const ir::Module& module,
+                const std::vector<DataSet>& data_sets, std::vector<std::string>& fallbacks) {
   for (const DataSet& data : data_sets) {
     std::map<std::string, HostValue> inputs;
     for (size_t i = 0; i < data.inputs.size() && i < model.graph.inputs.size(); ++i) {
@@ -145,8 +147,9 @@ std::string run(const onnx::Model& model, const ir::Module& module, const std::v
       for (const ir::Value* v : module.main().inputs) is_asked = is_asked || v->name == info.name;
       if (is_asked) inputs[info.name] = host_value(info.type, data.inputs[i]);
     }
-    executors::MlxExecutor executor(module);
-    const auto outputs = executor.run(inputs);
+    const auto executor = executors::make_executor(name, module);
+    const auto outputs = executor->run(inputs);
+    fallbacks = executor->fallbacks();
     for (size_t i = 0; i < data.outputs.size() && i < model.graph.outputs.size(); ++i) {
       const onnx::ValueInfo& info = model.graph.outputs[i];
       const std::string reason = compare(outputs.at(info.name), host_value(info.type, data.outputs[i]));
@@ -224,7 +227,13 @@ Outcome run_case(const Case& test) {
     out.status = Outcome::Status::refused;
     return out;
   }
-  out.reason = run(model, imported.module, test.data_sets);
+  for (const std::string executor : {"mlx", "cpu"}) {
+    out.reason = run(executor, model, imported.module, test.data_sets, out.fallbacks);
+    if (!out.reason.empty()) {
+      out.reason = executor + ": " + out.reason;
+      break;
+    }
+  }
   out.status = out.reason.empty() ? Outcome::Status::passed : Outcome::Status::failed;
   return out;
 }

@@ -32,9 +32,10 @@ struct Outcome {
   Status status = Status::failed;
   std::string reason;                    // why it did not pass
   std::vector<std::string> specialised;  // inputs whose value the import needed
+  std::vector<std::string> fallbacks;    // of the CPU plan
 };
 
-// Imports, runs with the MLX executor, and compares by the suite's rules: dtype and shape exact, rtol 1e-3, atol 1e-7,
+// Imports, runs with both executors, and compares by the suite's rules: dtype and shape exact, rtol 1e-3, atol 1e-7,
 // bfloat16 in float32 with rtol 2^-6. An import that hangs on the value of a small input is repeated with that
 // value, as a user would with --input NAME=VALUE.
 Outcome run_case(const Case& test);

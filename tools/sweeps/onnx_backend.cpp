@@ -22,7 +22,8 @@ nlohmann::json run(const std::filesystem::path& folder) {
     const Outcome outcome = run_case(godwit::onnx_backend::read_case(folder));
     out = {{"status", names[static_cast<int>(outcome.status)]},
            {"reason", outcome.reason},
-           {"specialised", outcome.specialised}};
+           {"specialised", outcome.specialised},
+           {"fallbacks", outcome.fallbacks}};
   } catch (const std::exception& e) {
     out = {{"status", "failed"}, {"reason", e.what()}};
   }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "executors/cpu_plan/resample.h"
 #include "executors/cpu_plan/rows.h"
 
 namespace godwit::executors::plan {
@@ -265,14 +266,39 @@ bool pool(Lowering& l, const ir::Node& node, kernels::Pool kind) {
   return true;
 }
 
+// Means over uneven windows, axis by axis.
+bool uneven_means(Lowering& l, const ir::Node& node) {
+  const Ints in = l.shape(node.inputs[0]), out = l.shape(node.output());
+  std::vector<AxisPass> passes;
+  for (size_t axis = 2; axis < in.size(); ++axis) {
+    if (in[axis] == out[axis]) continue;
+    ops::ResizeTable table;
+    table.count = static_cast<int>((in[axis] + out[axis] - 1) / out[axis]) + 1;
+    for (int64_t i = 0; i < out[axis]; ++i) {
+      const int64_t start = i * in[axis] / out[axis], stop = ((i + 1) * in[axis] + out[axis] - 1) / out[axis];
+      for (int64_t k = start; k < start + table.count; ++k) {
+        table.index.push_back(static_cast<int32_t>(std::min(k, stop - 1)));
+        table.weight.push_back(k < stop ? 1.0f / static_cast<float>(stop - start) : 0.0f);
+      }
+    }
+    passes.push_back({axis, out[axis], std::move(table)});
+  }
+  emit_passes(l, node, std::move(passes), "avg_pool");
+  return true;
+}
+
 // Windows of one size, where the sizes divide; a mean where there is one window.
 bool adaptive_avg_pool(Lowering& l, const ir::Node& node) {
   if (!computes_in_float(node.output()->dtype())) return false;
+  const Ints in = l.shape(node.inputs[0]), out = l.shape(node.output());
+  for (size_t i = 2; i < in.size(); ++i) {
+    if (out[i] == 0) return false;
+    if (in[i] % out[i] != 0) return uneven_means(l, node);
+  }
   Geometry g = geometry(l, node, 1);
   Taps t;
   int64_t count = 1;
   for (int i = 0; i < 3; ++i) {
-    if (g.conv.out[i] == 0 || g.conv.in[i] % g.conv.out[i] != 0) return false;
     t.in_stride[i] = g.conv.in[i] / g.conv.out[i];
     count *= t.in_stride[i];
   }

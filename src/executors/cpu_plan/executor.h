@@ -1,13 +1,12 @@
 // The CPU executor: plans a graph once for every set of input shapes, then runs it as kernel calls on all cores.
 #pragma once
 
-#include <list>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
-#include "executors/cpu_plan/lowering.h"
+#include "executors/cpu_plan/plan_cache.h"
+#include "executors/cpu_plan/staged.h"
 #include "executors/executor.h"
 #include "executors/mlx/executor.h"
 
@@ -28,20 +27,22 @@ class CpuExecutor : public Executor {
   void record(ProfileRecorder* recorder) override;
   // Called when a step is done, in the runs that follow.
   void observe(std::function<void(const plan::Step&)> observer) { observer_ = std::move(observer); }
-  size_t arena_bytes() const;
-  size_t packed_bytes() const { return weights_.bytes(); }  // of weights in the form that kernels read
+  size_t arena_bytes() const { return plans_->arena_bytes() + (staged_ ? staged_->arena_bytes() : 0); }
+  size_t packed_bytes() const { return plans_->packed_bytes(); }  // of weights in the form that kernels read
 
  private:
-  struct Ready;  // a plan with memory of its own
-  Ready& plan_for(const std::vector<const Tensor*>& inputs);
+  bool run_plan(const HostValues& given, HostValues& out);
+  bool run_staged(const HostValues& given, HostValues& out);
   void prepare_states(const plan::Plan& plan);
+  void note(const plan::CannotPlan& cannot);
 
   const ir::Module& module_;
   const ir::Graph* graph_;
-  plan::WeightCache weights_;
-  std::list<std::unique_ptr<Ready>> plans_;  // most recently used first
+  std::unique_ptr<plan::PlanCache> plans_;
   std::vector<Tensor> states_;
-  std::unique_ptr<MlxExecutor> whole_;  // where the graph cannot be planned
+  std::unique_ptr<SymbolTable> symbols_;
+  std::unique_ptr<plan::StagedGraph> staged_;  // where the graph cannot be planned as one
+  std::unique_ptr<MlxExecutor> whole_;         // or in parts
   std::string reason_;
   std::function<void(const plan::Step&)> observer_;
   ProfileRecorder* recorder_ = nullptr;

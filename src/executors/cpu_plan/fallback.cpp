@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "executors/cpu_plan/lowering.h"
 #include "executors/mlx/executor.h"
+#include "executors/mlx/symbols.h"
 #include "ops/dtype.h"
 
 namespace godwit::executors::plan {
@@ -46,9 +47,17 @@ struct Fallback {
       if (in) data.emplace_back(upload(run.at<std::byte>(in->ref()), in->layout));
       operands.push_back(in ? &data.back() : nullptr);
     }
-    const std::vector<ops::Datum> results = op->eval(*op, {*node, operands, env});
-    for (size_t i = 0; i < outputs.size(); ++i)
-      download(*node, std::get<mx::array>(results.at(i)), outputs[i].layout, run.at<std::byte>(outputs[i].ref()));
+    try {
+      const std::vector<ops::Datum> results = op->eval(*op, {*node, operands, env});
+      for (size_t i = 0; i < outputs.size(); ++i)
+        download(*node, std::get<mx::array>(results.at(i)), outputs[i].layout, run.at<std::byte>(outputs[i].ref()));
+    } catch (const Error&) {
+      throw;
+    } catch (const std::exception& e) {
+      std::string shapes;
+      for (const ops::Datum& d : data) shapes += (shapes.empty() ? "" : ", ") + describe_array(std::get<mx::array>(d));
+      raise<InternalError>("[{}] {}; operands: {}", ir::describe(*node), e.what(), shapes);
+    }
   }
 };
 

@@ -43,9 +43,10 @@ bool integer(Lowering& l, const ir::Node& node) {
 Rows integer_rows() {
   Rows rows;
   for (std::string_view op :
-       {"add",         "subtract",      "multiply",    "minimum",     "maximum",    "negative", "abs",
-        "bitwise_and", "bitwise_or",    "bitwise_xor", "equal",       "not_equal",  "less",     "less_equal",
-        "greater",     "greater_equal", "logical_not", "logical_and", "logical_or", "cast",     "where"})
+       {"divide",      "trunc_divide",  "floor_divide", "remainder",   "fmod",       "sign",     "bitwise_not",
+        "add",         "subtract",      "multiply",     "minimum",     "maximum",    "negative", "abs",
+        "bitwise_and", "bitwise_or",    "bitwise_xor",  "equal",       "not_equal",  "less",     "less_equal",
+        "greater",     "greater_equal", "logical_not",  "logical_and", "logical_or", "cast",     "where"})
     rows.push_back({op, integer});
   return rows;
 }

@@ -65,6 +65,7 @@ Lowering::Lowering(const ir::Module& module, const ir::Graph& graph, ir::Dim::En
 
 Plan Lowering::finish() && {
   place_in_arena(plan_);
+  check_total();
   return std::move(plan_);
 }
 
@@ -86,9 +87,59 @@ Ints Lowering::shape(const ir::Value* value) const {
   for (const ir::Dim& d : *value->type.shape) {
     std::optional<int64_t> size = d.try_eval(env_);
     if (!size) throw CannotPlan{value->producer, "the size " + d.str() + " is known at run time only"};
+    if (*size < 0) throw CannotPlan{value->producer, "the size " + d.str() + " is negative"};
     shape.push_back(*size);
   }
   return shape;
+}
+
+namespace {
+
+std::string describe(const Layout& layout) {
+  ir::Type type{layout.dtype, ir::Shape(layout.shape.begin(), layout.shape.end())};
+  return ir::str(type);
+}
+
+}  // namespace
+
+size_t Lowering::bounded(const Layout& layout, const ir::Node* node) const {
+  size_t bytes = item_size(layout.dtype);
+  bool fits = true, empty = false;
+  for (int64_t d : layout.shape) {
+    empty = empty || d == 0;
+    fits = fits && (d == 0 || !__builtin_mul_overflow(bytes, static_cast<size_t>(d), &bytes));
+  }
+  if (empty) return 0;
+  if (!fits || bytes > memory_limit_)
+    raise<UsageError>("[{}] {} takes {} bytes, the limit is {} (GODWIT_MEMORY_LIMIT, or what the machine has left)",
+                      node ? ir::describe(*node) : "input", describe(layout),
+                      fits ? std::to_string(bytes) : "more than 2^64", memory_limit_);
+  return bytes;
+}
+
+// Together buffers may be too large where none of them is alone: names the step at which most is held.
+void Lowering::check_total() const {
+  size_t total = plan_.arena_bytes;
+  for (const Layout& out : plan_.outputs) total += out.nbytes();
+  if (total <= memory_limit_) return;
+  std::vector<int64_t> change(node_at_.size() + 1, 0);
+  for (const Buffer& b : plan_.buffers) {
+    if (b.kind != Buffer::Kind::arena || b.first < 0) continue;
+    change[static_cast<size_t>(b.first)] += static_cast<int64_t>(b.bytes);
+    change[static_cast<size_t>(b.last) + 1] -= static_cast<int64_t>(b.bytes);
+  }
+  size_t peak = 0;
+  int64_t held = 0, most = -1;
+  for (size_t i = 0; i < node_at_.size(); ++i)
+    if ((held += change[i]) > most) most = held, peak = i;
+  std::string inputs;
+  for (size_t i = 0; i < plan_.inputs.size(); ++i)
+    inputs += (i ? ", " : "") + graph_.inputs[i]->name + " " + describe(plan_.inputs[i]);
+  raise<UsageError>(
+      "[{}] with inputs {} results take {} bytes in all, most of them here; the limit is {} (GODWIT_MEMORY_LIMIT, or "
+      "what "
+      "the machine has left)",
+      node_at_.empty() ? "output" : ir::describe(*node_at_[peak]), inputs, total, memory_limit_);
 }
 
 void Lowering::declare_ports() {
@@ -185,7 +236,7 @@ const Place& Lowering::stored(const ir::Value* value) {
 Place Lowering::row_major(const ir::Node& node, const Place& from) {
   if (from.layout.is_row_major()) return from;
   Buffer buffer;
-  buffer.bytes = from.layout.nbytes();
+  buffer.bytes = bounded(from.layout, &node);
   const Place to{add_buffer(std::move(buffer)), Layout::row_major(from.layout.dtype, from.layout.shape)};
   copy(node, from, to);
   return to;
@@ -202,7 +253,7 @@ Place Lowering::ordered(const ir::Value* value, const std::vector<int>& axes) {
   Layout wanted = Layout::ordered(from.layout.dtype, from.layout.shape, axes);
   if (from.layout.same_strides(wanted)) return from;
   Buffer buffer;
-  buffer.bytes = wanted.nbytes();
+  buffer.bytes = bounded(wanted, value->producer);
   const Place to{add_buffer(std::move(buffer)), std::move(wanted)};
   static const ir::Node unnamed{.op = "copy"};
   copy(value->producer ? *value->producer : unnamed, from, to);
@@ -222,7 +273,7 @@ Place Lowering::result(const ir::Value* value, Layout layout) {
 
 Place Lowering::moved(const ir::Value* value, Layout layout) {
   Buffer buffer;
-  buffer.bytes = layout.nbytes();
+  buffer.bytes = bounded(layout, value->producer);
   return places_[value] = {add_buffer(std::move(buffer)), std::move(layout)};
 }
 
@@ -242,6 +293,7 @@ void Lowering::emit(const ir::Node& node, std::string kernel, std::vector<Ref> t
     if (r.buffer >= 0) bytes += static_cast<double>(plan_.buffers[static_cast<size_t>(r.buffer)].bytes);
   }
   ++clock_;
+  node_at_.push_back(&node);
   block_->push_back({&node, std::move(kernel), std::move(call), flops, bytes});
 }
 
@@ -315,7 +367,8 @@ void Lowering::lower(const ir::Node& node) {
   auto empty = [this](const ir::Value* v) {
     return v && !v->type.sequence && v->type.shape && Layout::row_major(v->dtype(), shape(v)).size() == 0;
   };
-  if (node.regions.empty() && std::any_of(node.inputs.begin(), node.inputs.end(), empty)) return fall_back(node);
+  if (node.regions.empty() && node.op != "concat" && std::any_of(node.inputs.begin(), node.inputs.end(), empty))
+    return fall_back(node);
   const Row* row = find_row(node.op);
   if (row && row->lower(*this, node)) return round_results(node);
   unrounded_.clear();
@@ -341,6 +394,8 @@ bool Lowering::fold(const ir::Node& node) {
     if (!tensor) return false;
     inputs.push_back(*tensor);
   }
+  for (const ir::Value* v : node.outputs)
+    if (!v->type.sequence && v->type.shape) bounded(Layout::row_major(v->dtype(), shape(v)), &node);
   std::optional<std::vector<Tensor>> results = evaluate(node, inputs, env_);
   if (!results) return false;
   for (size_t i = 0; i < node.outputs.size(); ++i) constants_[node.outputs[i]] = (*results)[i];

@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/memory.h"
 #include "executors/cpu_plan/fusion.h"
 #include "executors/cpu_plan/plan.h"
 #include "kernels/half.h"
@@ -139,6 +140,9 @@ class Lowering {
   void declare_ports();
   void deliver_outputs();
   int add_buffer(Buffer buffer);
+  // Throws UsageError where so many bytes are more than the limit.
+  size_t bounded(const Layout& layout, const ir::Node* node) const;
+  void check_total() const;
   void touch(int buffer);
 
   const ir::Module& module_;
@@ -150,6 +154,8 @@ class Lowering {
   Plan plan_;
   Block* block_ = &plan_.steps;
   int clock_ = 0;
+  std::vector<const ir::Node*> node_at_;  // what was emitted when
+  size_t memory_limit_ = memory_limit_bytes();
   std::unordered_map<const ir::Value*, Place> places_;
   std::unordered_map<const ir::Value*, Place> widened_;  // float32 copies of half types
   std::vector<const ir::Value*> unrounded_;              // results of the row at work
@@ -161,6 +167,7 @@ class Lowering {
 
 // What kernels compute with, as float32.
 inline bool computes_in_float(DType d) { return d == DType::f32 || kernels::is_half(d); }
+inline DType computed_as(DType d) { return kernels::is_half(d) ? DType::f32 : d; }
 // The elements of a tensor of such a type as float32, contiguous.
 Tensor as_float(const Tensor& tensor);
 // The function that rounds float32 to a half type.

@@ -68,8 +68,26 @@ bool linear(Lowering& l, const ir::Node& node) {
   return true;
 }
 
-// A product per element of the leading axes.
-void batched(Lowering& l, const ir::Node& node, const Place& a, const Place& b, const Ints& shape) {
+bool matmul(Lowering& l, const ir::Node& node) {
+  if (!computes_in_float(node.output()->dtype())) return false;
+  const Ints shape = l.shape(node.output()), left = l.shape(node.inputs[0]), right = l.shape(node.inputs[1]);
+  if (right.size() == 2 && !left.empty()) {
+    const int64_t k = right[0], n = right[1];
+    const RowsOperand rows = rows_operand(l, node.inputs[0]);
+    emit_gemm(l, node, product(left, 0, left.size() - 1), n, k, rows, packed(l, node, node.inputs[1], false), {});
+    return true;
+  }
+  if (left.size() < 2 || right.size() < 2) return false;
+  Place a = l.place(node.inputs[0]);
+  const Place b = l.place(node.inputs[1]);
+  if (a.layout.strides.back() != 1 && a.layout.shape.back() != 1) a = l.row_major(node.inputs[0]);
+  emit_products(l, node, a, b, shape, l.result(node.output()).ref());
+  return true;
+}
+
+}  // namespace
+
+void emit_products(Lowering& l, const ir::Node& node, const Place& a, const Place& b, const Ints& shape, Ref out) {
   const size_t rank = shape.size();
   const int64_t m = shape[rank - 2], n = shape[rank - 1], k = a.layout.shape.back();
   Ints lead(shape.begin(), shape.end() - 2);
@@ -84,7 +102,6 @@ void batched(Lowering& l, const ir::Node& node, const Place& a, const Place& b, 
   const int64_t batches = product(lead, 0, lead.size()), size = kernels::packed_size(k, n);
   const int64_t a_row = a.layout.strides[a.layout.strides.size() - 2];
   const int64_t bk = b.layout.strides[b.layout.strides.size() - 2], bn = b.layout.strides.back();
-  const Ref out = l.result(node.output(), Layout::row_major(DType::f32, shape)).ref();
   const Ref scratch = l.scratch(static_cast<size_t>(std::max<int64_t>(size * batches, 1)) * 4);
   l.emit(
       node, "batched gemm", {a.ref(), b.ref(), scratch, out},
@@ -109,25 +126,6 @@ void batched(Lowering& l, const ir::Node& node, const Place& a, const Place& b, 
       },
       2.0 * static_cast<double>(batches) * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k));
 }
-
-bool matmul(Lowering& l, const ir::Node& node) {
-  if (!computes_in_float(node.output()->dtype())) return false;
-  const Ints shape = l.shape(node.output()), left = l.shape(node.inputs[0]), right = l.shape(node.inputs[1]);
-  if (right.size() == 2 && !left.empty()) {
-    const int64_t k = right[0], n = right[1];
-    const RowsOperand rows = rows_operand(l, node.inputs[0]);
-    emit_gemm(l, node, product(left, 0, left.size() - 1), n, k, rows, packed(l, node, node.inputs[1], false), {});
-    return true;
-  }
-  if (left.size() < 2 || right.size() < 2) return false;
-  Place a = l.place(node.inputs[0]);
-  const Place b = l.place(node.inputs[1]);
-  if (a.layout.strides.back() != 1 && a.layout.shape.back() != 1) a = l.row_major(node.inputs[0]);
-  batched(l, node, a, b, shape);
-  return true;
-}
-
-}  // namespace
 
 Rows matmul_rows() { return {{"linear", linear}, {"matmul", matmul}}; }
 

@@ -139,7 +139,8 @@ DType common_type(Lowering& l, const std::vector<ir::Value*>& parts) {
 bool concat(Lowering& l, const ir::Node& node) {
   Layout whole = Layout::row_major(common_type(l, node.inputs), l.shape(node.output()));
   std::vector<int> axes;
-  if (l.stored(node.inputs[0]).layout.is_dense(&axes)) whole = Layout::ordered(whole.dtype, whole.shape, axes);
+  const Layout& first = l.stored(node.inputs[0]).layout;
+  if (first.size() > 0 && first.is_dense(&axes)) whole = Layout::ordered(whole.dtype, whole.shape, axes);
   const Place out = l.moved(node.output(), whole);
   const auto axis = static_cast<size_t>(positive(Attributes(node, l.env()).integer("axis"), whole.rank()));
   int64_t start = 0;
@@ -152,6 +153,67 @@ bool concat(Lowering& l, const ir::Node& node) {
     if (from.layout.size() > 0) l.copy(node, from, to);
   }
   return true;
+}
+
+// Two parts along each axis, copied to where they go.
+bool roll(Lowering& l, const ir::Node& node) {
+  const Attributes a(node, l.env());
+  const Ints axes = a.ints("axes"), shifts = a.ints("shifts");
+  Place at = l.stored(node.inputs[0]);
+  if (axes.empty()) return l.alias(node.output(), at), true;
+  std::vector<int> order;
+  Layout layout = Layout::row_major(at.layout.dtype, at.layout.shape);
+  if (at.layout.is_dense(&order)) layout = Layout::ordered(layout.dtype, layout.shape, order);
+  for (size_t i = 0; i < axes.size(); ++i) {
+    const auto axis = static_cast<size_t>(positive(axes[i], layout.rank()));
+    const int64_t n = layout.shape[axis], shift = (shifts.at(i) % n + n) % n;
+    Place to = i + 1 == axes.size() ? l.moved(node.output(), layout) : Place{l.scratch(layout.nbytes()).buffer, layout};
+    auto part = [&](int64_t from, int64_t into, int64_t count) {
+      if (count == 0) return;
+      Place source = at, target = to;
+      source.layout.shape[axis] = target.layout.shape[axis] = count;
+      source.layout.offset += from * at.layout.strides[axis], target.layout.offset += into * layout.strides[axis];
+      l.copy(node, source, target);
+    };
+    part(0, shift, n - shift);
+    part(n - shift, 0, shift);
+    at = to;
+  }
+  return true;
+}
+
+// The operand under an axis of repeats in front of each of its own (or behind it), copied once.
+bool repeated(Lowering& l, const ir::Node& node, const Place& x, const Ints& before, const Ints& behind) {
+  Place view{x.buffer, {x.layout.dtype, {}, {}, x.layout.offset}};
+  for (size_t i = 0; i < before.size(); ++i) {
+    const size_t lead = before.size() - x.layout.shape.size();
+    view.layout.shape.push_back(before[i]), view.layout.strides.push_back(0);
+    view.layout.shape.push_back(i < lead ? 1 : x.layout.shape[i - lead]);
+    view.layout.strides.push_back(i < lead ? 0 : x.layout.strides[i - lead]);
+    view.layout.shape.push_back(behind[i]), view.layout.strides.push_back(0);
+  }
+  if (view.layout.size() == 0) return false;
+  Place out = l.moved(node.output(), Layout::row_major(x.layout.dtype, l.shape(node.output())));
+  out.layout = Layout::row_major(view.layout.dtype, view.layout.shape);
+  l.copy(node, view, out);
+  return true;
+}
+
+bool tile(Lowering& l, const ir::Node& node) {
+  const Place x = l.stored(node.inputs[0]);
+  Ints repeats = Attributes(node, l.env()).ints("repeats");
+  const size_t rank = std::max(repeats.size(), x.layout.shape.size());
+  repeats.insert(repeats.begin(), rank - repeats.size(), 1);
+  return repeated(l, node, x, repeats, Ints(rank, 1));
+}
+
+bool repeat(Lowering& l, const ir::Node& node) {
+  const Attributes a(node, l.env());
+  const Place x = l.stored(node.inputs[0]);
+  if (x.layout.shape.empty()) return false;
+  Ints behind(x.layout.shape.size(), 1);
+  behind[static_cast<size_t>(positive(a.integer("axis"), x.layout.rank()))] = a.integer("count");
+  return repeated(l, node, x, Ints(behind.size(), 1), behind);
 }
 
 bool slice_update(Lowering& l, const ir::Node& node) {
@@ -188,7 +250,8 @@ bool slice_update(Lowering& l, const ir::Node& node) {
 Rows movement_rows() {
   return {{"reshape", reshape},     {"expand_dims", reshape}, {"squeeze", reshape}, {"transpose", transpose},
           {"broadcast", broadcast}, {"slice", slice},         {"split", split},     {"flip", flip},
-          {"unfold", unfold},       {"diagonal", diagonal},   {"concat", concat},   {"slice_update", slice_update}};
+          {"unfold", unfold},       {"diagonal", diagonal},   {"concat", concat},   {"slice_update", slice_update},
+          {"roll", roll},           {"tile", tile},           {"repeat", repeat}};
 }
 
 }  // namespace godwit::executors::plan

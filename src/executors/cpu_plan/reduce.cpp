@@ -127,10 +127,10 @@ bool reduce(Lowering& l, const ir::Node& node, Kind kind) {
   return true;
 }
 
-bool sum(Lowering& l, const ir::Node& node) { return reduce(l, node, Kind::sum); }
+bool sum(Lowering& l, const ir::Node& node) { return reduce(l, node, Kind::sum) || reduce_integers(l, node); }
 bool mean(Lowering& l, const ir::Node& node) { return reduce(l, node, Kind::mean); }
-bool max(Lowering& l, const ir::Node& node) { return reduce(l, node, Kind::max); }
-bool min(Lowering& l, const ir::Node& node) { return reduce(l, node, Kind::min); }
+bool max(Lowering& l, const ir::Node& node) { return reduce(l, node, Kind::max) || reduce_integers(l, node); }
+bool min(Lowering& l, const ir::Node& node) { return reduce(l, node, Kind::min) || reduce_integers(l, node); }
 bool norm(Lowering& l, const ir::Node& node) {
   return Attributes(node, l.env()).real("order") == 2 && reduce(l, node, Kind::length);
 }

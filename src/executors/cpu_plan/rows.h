@@ -23,9 +23,18 @@ Rows reduce_rows();     // sum, mean, max, ...
 Rows norm_rows();       // softmax, layer_norm, ...
 Rows recurrent_rows();  // lstm, gru
 Rows attention_rows();
-Rows index_rows();    // take, index, ..., pad
+Rows index_rows();     // take, index, ..., pad
+Rows scatter_rows();   // scatter, index_put, ...
+Rows order_rows();     // sort, topk, argmax, cumsum, ...
+Rows resample_rows();  // resize, grid_sample
+Rows einsum_rows();
+Rows overlap_rows();  // fold, overlap_add
+Rows spread_rows();   // variance, logsumexp, ...
 Rows integer_rows();  // elementwise, exact
 Rows control_rows();  // if
+
+// sum, max and min of integers.
+bool reduce_integers(Lowering& l, const ir::Node& node);
 
 const Row* find_row(std::string_view op);
 

@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "base/error.h"
+#include "base/memory.h"
 #include "executors/inputs.h"
 #include "executors/mlx/symbols.h"
 #include "ops/dtype.h"
@@ -51,13 +52,6 @@ namespace {
 
 const mx::array& tensor_of(const Datum& datum) { return std::get<mx::array>(datum); }
 
-Datum upload(const ir::Value& input, const HostValue& value) {
-  if (!input.type.sequence) return to_mlx(value.items[0]);
-  ops::Sequence sequence;
-  for (const Tensor& t : value.items) sequence.items.push_back(to_mlx(t));
-  return sequence;
-}
-
 InputShapes shapes_of(const std::vector<Datum>& inputs) {
   InputShapes shapes;
   for (const Datum& datum : inputs) {
@@ -67,7 +61,16 @@ InputShapes shapes_of(const std::vector<Datum>& inputs) {
   return shapes;
 }
 
-HostValue download(const Datum& datum, DType dtype) {
+}  // namespace
+
+Datum to_datum(const HostValue& value) {
+  if (!value.is_sequence) return to_mlx(value.items.at(0));
+  ops::Sequence sequence;
+  for (const Tensor& t : value.items) sequence.items.push_back(to_mlx(t));
+  return sequence;
+}
+
+HostValue to_host_value(const Datum& datum, DType dtype) {
   HostValue value;
   if (const auto* sequence = std::get_if<ops::Sequence>(&datum)) {
     value.is_sequence = true;
@@ -78,6 +81,23 @@ HostValue download(const Datum& datum, DType dtype) {
   return value;
 }
 
+namespace {
+
+// Arrays are lazy: what no memory holds is refused before it is asked for. A broadcast takes none by itself.
+void check_memory(const ir::Node& node, const std::vector<Datum>& results) {
+  constexpr size_t small = size_t{1} << 26;
+  if (node.op == "broadcast" || mx::default_device() != mx::Device::cpu) return;
+  for (const Datum& d : results) {
+    const auto* a = std::get_if<mx::array>(&d);
+    if (!a || a->nbytes() <= small) continue;
+    if (const size_t limit = memory_limit_bytes(); a->nbytes() > limit)
+      raise<UsageError>("[{}] {} takes {} bytes, the limit is {} (GODWIT_MEMORY_LIMIT, or what the machine has left)",
+                        describe(node), describe_array(*a), a->nbytes(), limit);
+  }
+}
+
+}  // namespace
+
 mx::array initial_state(const ir::State& state, const ir::Dim::Env& env) {
   if (state.initial) return to_mlx(*state.initial);
   mx::Shape shape;
@@ -85,12 +105,10 @@ mx::array initial_state(const ir::State& state, const ir::Dim::Env& env) {
   return mx::zeros(shape, ops::mlx_dtype(state.before->dtype()));
 }
 
-}  // namespace
-
 HostValues MlxExecutor::run(const HostValues& inputs) {
   std::vector<Datum> arguments;
   check_inputs(*graph_, inputs);
-  for (const ir::Value* input : graph_->inputs) arguments.push_back(upload(*input, inputs.at(input->name)));
+  for (const ir::Value* input : graph_->inputs) arguments.push_back(to_datum(inputs.at(input->name)));
   std::vector<Datum> results = call(arguments);
   std::vector<mx::array> all;
   for (const Datum& d : results) {
@@ -103,7 +121,7 @@ HostValues MlxExecutor::run(const HostValues& inputs) {
   mx::eval(all);
   std::map<std::string, HostValue> out;
   for (size_t i = 0; i < results.size(); ++i)
-    out[graph_->output_names[i]] = download(results[i], graph_->outputs[i]->dtype());
+    out[graph_->output_names[i]] = to_host_value(results[i], graph_->outputs[i]->dtype());
   return out;
 }
 
@@ -143,6 +161,7 @@ void MlxExecutor::run_nodes(const ir::Graph& graph, Frame& frame) {
     require<InternalError>(results.size() >= node->outputs.size(), "[{}] gave {} results, {} expected", describe(*node),
                            results.size(), node->outputs.size());
     symbols_->bind_outputs(*node, results, frame.env);
+    check_memory(*node, results);
     if (observer_) observer_(*node, operands_of(*node, frame), results);
     for (size_t i = 0; i < node->outputs.size(); ++i)
       frame.values.insert_or_assign(node->outputs[i], std::move(results[i]));

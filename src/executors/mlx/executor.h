@@ -19,6 +19,11 @@ namespace godwit::executors {
 
 mlx::core::array to_mlx(const Tensor& tensor);               // copies; sub-byte and float8 types as bytes
 Tensor to_host(const mlx::core::array& array, DType dtype);  // evaluates; dtype is the IR's
+ops::Datum to_datum(const HostValue& value);
+HostValue to_host_value(const ops::Datum& datum, DType dtype);
+
+// What a state is before the first call.
+mlx::core::array initial_state(const ir::State& state, const ir::Dim::Env& env);
 
 class MlxExecutor : public Executor {
  public:

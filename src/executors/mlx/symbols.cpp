@@ -77,4 +77,11 @@ void SymbolTable::bind_outputs(const ir::Node& node, const std::vector<ops::Datu
   }
 }
 
+void SymbolTable::bind_shapes(const ir::Node& node, const Shapes& results, ir::Dim::Env& env) const {
+  const auto places = defined_by_.find(&node);
+  if (places == defined_by_.end()) return;
+  for (const Place& p : places->second)
+    if (const auto& shape = results.at(p.output); shape && p.axis < shape->size()) env[p.symbol] = (*shape)[p.axis];
+}
+
 }  // namespace godwit::executors
