@@ -125,6 +125,23 @@ TEST(Plan, RunsWhatHasNoKernelThroughMlx) {
   EXPECT_EQ(a.fallbacks, std::vector<std::string>{"inverse"});
 }
 
+// A convolution whose weight is no constant has no kernel: what follows reads what MLX made, in its own type.
+TEST(Plan, ElementwiseWorkFollowsAFallback) {
+  for (const char* type : {"f32", "f16", "bf16"}) {
+    const std::string t = type;
+    const Agreement a =
+        expect_agreement("graph main(x: " + t + "[2, 4, 11], w: " + t +
+                             "[4, 1, 4]) -> (y = %4)\n  %1 = conv %x, %w dilation=[1] groups=4 high=[0] "
+                             "low=[0] stride=[1]  : " +
+                             t + "[2, 4, 8]\n  %2 = cast %1 from=" + t +
+                             " to=f32  : f32[2, 4, 8]\n  %3 = silu %2  : f32[2, 4, 8]\n  %4 = cast %3 "
+                             "from=f32 to=" +
+                             t + "  : " + t + "[2, 4, 8]\n",
+                         {}, 1e-2);
+    EXPECT_EQ(a.fallbacks, std::vector<std::string>{"conv"});
+  }
+}
+
 TEST(Plan, StateIsCarriedOver) {
   expect_agreement(R"(graph main(x: f32[B, 4]) -> (out = %2)
   state h: f32[B, 4] -> %1

@@ -138,7 +138,7 @@ class Compiler {
     std::vector<DType> types;
     for (const ir::Value* v : leaves_) {
       Ints s(rank, 0);
-      if (group_.anchor && v == group_.anchor->output()) {
+      if (group_.anchor && v == group_.anchor->output() && !lowering_.is_made(v)) {  // the kernel finishes its own
         s = result_.strides;
         types.push_back(DType::f32);
       } else {

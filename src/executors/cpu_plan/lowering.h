@@ -93,6 +93,7 @@ class Lowering {
   // Where a value lies. Half types lie as they are (inputs, weights, what is moved from there) or as float32 that is
   // rounded to their type (what kernels have made): the layout says which.
   const Place& stored(const ir::Value* value);
+  bool is_made(const ir::Value* value) const { return places_.contains(value); }
   // The same for kernels that compute: half types as float32, converted once for all readers.
   const Place& place(const ir::Value* value);
   // That, dense in row-major order or in the given order of axes (slowest first); copied where it is not.
