@@ -26,6 +26,10 @@ size_t kilobytes_of(const char* path, const std::string& key) {
   return 0;
 }
 
+std::byte* aligned(void* p, size_t alignment) {
+  return reinterpret_cast<std::byte*>((reinterpret_cast<uintptr_t>(p) + alignment - 1) / alignment * alignment);
+}
+
 size_t status_bytes(const std::string& key) { return kilobytes_of("/proc/self/status", key); }
 
 // One number of a file; none where it holds another word ("max").
@@ -50,20 +54,7 @@ size_t parse_size(const std::string& text) {
   return static_cast<size_t>(number) << shift;
 }
 
-std::byte* aligned(void* p, size_t alignment) {
-  return reinterpret_cast<std::byte*>((reinterpret_cast<uintptr_t>(p) + alignment - 1) / alignment * alignment);
-}
-
 }  // namespace
-
-size_t memory_limit_bytes() {
-  if (const char* given = std::getenv("GODWIT_MEMORY_LIMIT"); given && *given) return parse_size(given);
-  size_t limit = SIZE_MAX;
-  if (const size_t left = kilobytes_of("/proc/meminfo", "MemAvailable:")) limit = left;
-  const auto most = number_in("/sys/fs/cgroup/memory.max"), used = number_in("/sys/fs/cgroup/memory.current");
-  if (most && used) limit = std::min(limit, *most > *used ? *most - *used : 0);
-  return limit;
-}
 
 std::shared_ptr<std::byte> zeroed_memory(size_t bytes) {
 #ifdef MADV_HUGEPAGE
@@ -81,6 +72,15 @@ std::shared_ptr<std::byte> zeroed_memory(size_t bytes) {
   void* block = std::calloc(bytes + line, 1);
   if (!block) throw std::bad_alloc();
   return {aligned(block, line), [block](std::byte*) { std::free(block); }};
+}
+
+size_t memory_limit_bytes() {
+  if (const char* given = std::getenv("GODWIT_MEMORY_LIMIT"); given && *given) return parse_size(given);
+  size_t limit = SIZE_MAX;
+  if (const size_t left = kilobytes_of("/proc/meminfo", "MemAvailable:")) limit = left;
+  const auto most = number_in("/sys/fs/cgroup/memory.max"), used = number_in("/sys/fs/cgroup/memory.current");
+  if (most && used) limit = std::min(limit, *most > *used ? *most - *used : 0);
+  return limit;
 }
 
 size_t peak_memory_bytes() {

@@ -41,7 +41,8 @@ class Strip {
       const int64_t y = h * t_.in_stride[1] + t_.base[1] + t_.offsets[s][1];
       if (!inside(z, c_.in[0]) || !inside(y, c_.in[1])) continue;
       rows_[static_cast<size_t>(rows)] = item + ((z * c_.in[1] + y) * c_.in[2] + left) * c_.channels;
-      weights_[static_cast<size_t>(rows++)] = static_cast<const float*>(c_.weight.data) + static_cast<int64_t>(s) * c_.channels;
+      weights_[static_cast<size_t>(rows++)] =
+          static_cast<const float*>(c_.weight.data) + static_cast<int64_t>(s) * c_.channels;
     }
     float* y[slide_points];
     for (int64_t p = 0; p < slide_points; ++p)

@@ -40,7 +40,7 @@ constexpr int splits = Rows == 1   ? 4
 template <class T>
 struct PanelPart {
   const T* b;
-  const T* ahead;
+  const std::byte* ahead;
   int64_t ahead_step, column;
 };
 
@@ -105,7 +105,8 @@ void micro(const Tile& t, const PanelPart<T>& part) {
     }
   };
   constexpr int64_t width = lanes * Vectors;
-  const T *b = part.b, *ahead = part.ahead;
+  const T* b = part.b;
+  const std::byte* ahead = part.ahead;
   for (int64_t segment = 0; segment < t.segments; ++segment) {
     const float* a[Rows];
 #pragma GCC unroll 16
@@ -193,10 +194,12 @@ void run_tile_of(const Tile& t, int64_t first, int64_t last) {
   };
   for (int64_t p = first; p < last; ++p) {
     PanelPart<T> part{at(p, t.k0), nullptr, 0, panels.start(p)};
-    part.ahead = part.b;
+    part.ahead = reinterpret_cast<const std::byte*>(part.b);
     if (const Ahead& next = t.ahead; next.panel >= 0) {
-      part.ahead_step = (panels.vectors_of(next.panel) * panels.width + next.count - 1) / next.count;
-      part.ahead = at(next.panel, next.k0) + next.index * part.ahead_step * t.segments * t.segment;
+      const auto item = static_cast<int64_t>(sizeof(T));
+      part.ahead_step = (panels.vectors_of(next.panel) * panels.width * item + next.count - 1) / next.count;
+      part.ahead = reinterpret_cast<const std::byte*>(at(next.panel, next.k0)) +
+                   next.index * part.ahead_step * t.segments * t.segment;
     }
     micro_for<T>(t.rows, panels.vectors_of(p))(t, part);
   }

@@ -60,7 +60,7 @@ struct Tile {
   float* const* c;        // rows of C
   bool accumulate;        // adds to C in place of the bias
   int64_t k0 = 0, k = 0;  // the rows of B that this tile starts at, and all that B has
-  Ahead ahead;
+  Ahead ahead = {};
 };
 using TileKernel = void (*)(const Tile& tile, int64_t first_panel, int64_t last_panel);
 TileKernel tile_kernel();

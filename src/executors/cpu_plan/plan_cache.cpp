@@ -1,7 +1,6 @@
 #include "executors/cpu_plan/plan_cache.h"
 
 #include <algorithm>
-#include <atomic>
 #include <new>
 #include <set>
 
@@ -76,7 +75,7 @@ std::vector<Tensor> ReadyPlan::run(const std::vector<const Tensor*>& inputs, std
     Tensor& result = instance->results[i];
     if (!result.owner || result.owner.use_count() > 1)
       result = Tensor::zeros(plan.outputs[i].dtype, plan.outputs[i].shape);
-    std::atomic_thread_fence(std::memory_order_acquire);  // after the last reader let go
+    std::shared_ptr<const void>(result.owner).reset();  // letting go once more comes after the last reader's letting go
     at(plan.output_buffers, i) = result.mutable_data();
   }
   std::vector<Tensor> results = instance->results;
