@@ -273,6 +273,7 @@ Tensor halved(const Tensor& t, DType half, bool stays_wide) {
 }
 
 std::string half_failure(const GoldenCase& golden, DType half) {
+  if (golden.op == "grid_sample") return "";  // its places are rounded to half types in the original: MLX's row does it
   const PlanRun wide = run_plan(golden, [half](const Tensor& t) { return halved(t, half, true); });
   if (!wide.fallbacks.empty()) return "";
   PlanRun narrow;

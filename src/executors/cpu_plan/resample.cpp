@@ -40,7 +40,8 @@ bool resize(Lowering& l, const ir::Node& node) {
   return true;
 }
 
-// Channels last: each sample is a weighted sum of whole pixels.
+// Channels last: each sample is a weighted sum of whole pixels. Half types keep the row of MLX: where a sample lies is
+// rounded to them in the original.
 bool grid_sample(Lowering& l, const ir::Node& node) {
   for (const ir::Value* v : {node.inputs[0], node.inputs[1], node.output()})
     if (v->dtype() != DType::f32) return false;

@@ -198,6 +198,7 @@ void StagedGraph::run(Frame& frame, const Observer* after) const {
 void StagedGraph::run_node(const Stage& stage, Frame& frame, const Observer* after) const {
   const ir::Node& node = *stage.node;
   std::vector<HostValue> results;
+  const char* kernel = nullptr;  // of nodes that take time
   if (node.op == "bind") {
     run_bind(node, frame);
   } else if (node.op == "check") {
@@ -205,12 +206,15 @@ void StagedGraph::run_node(const Stage& stage, Frame& frame, const Observer* aft
                         std::get<std::string>(*node.find("message")), ir::describe(node));
   } else if (node.op == "if") {
     results = run_if(stage, frame, after);
+    kernel = "if";
   } else if (node.op == "loop") {
     results = run_loop(stage, frame, after);
+    kernel = "loop";
   } else {
     results = run_mlx(node, frame);
-    if (after) (*after)({&node, "mlx", {}, 0, 0});
+    kernel = "mlx";
   }
+  if (after && kernel) (*after)({&node, kernel, {}, 0, 0});
   SymbolTable::Shapes shapes;
   for (const HostValue& v : results) shapes.push_back(shape_of(v));
   symbols_.bind_shapes(node, shapes, frame.env);
