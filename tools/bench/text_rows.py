@@ -144,8 +144,8 @@ def quantized_row(batch):
                 cosines.append(least_cosine(load_file(made)["output"], wanted))
             also = [{"what": "cosine with float32", "value": min(cosines), "goal": LEAST_COSINE}]
             return also, [f"CTranslate2's cosine {least_cosine(theirs, wanted):.5f}, its pooling not timed"]
-        return Work(path, ["--quantize", "8", "--group-size", "32"], inputs, [peer], gflop=gflop_of(module, arguments), check=check)
-    return Row(f"MiniLM-L6 --quantize 8, {batch} x {LENGTH} in groups of 32", "models", Goal(1.2), prepare)
+        return Work(path, ["--quantize", "8"], inputs, [peer], gflop=gflop_of(module, arguments), check=check)
+    return Row(f"MiniLM-L6 --quantize 8, {batch} x {LENGTH}", "models", Goal(1.2), prepare)
 
 
 def rows():
