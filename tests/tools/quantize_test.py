@@ -100,11 +100,11 @@ class Quantize(cli_test.Case):
         self.assertEqual(kept, {key: answer[key] for key in kept})
         header, _ = load(self.path("q8/weights.safetensors"))
         self.assertEqual({name: (entry["dtype"], entry["shape"]) for name, entry in header.items()},
-                         {"embedding.weight": ("U32", [WORDS, WIDTH // 4]), "embedding.scales": ("F32", [WORDS, 1]),
-                          "embedding.biases": ("F32", [WORDS, 1]), "hidden.weight": ("U32", [HIDDEN, WIDTH // 4]),
-                          "hidden.scales": ("F32", [HIDDEN, 1]), "hidden.biases": ("F32", [HIDDEN, 1]),
+                         {"embedding.weight": ("U32", [WORDS, WIDTH // 4]), "embedding.scales": ("F32", [WORDS, WIDTH // 32]),
+                          "embedding.biases": ("F32", [WORDS, WIDTH // 32]), "hidden.weight": ("U32", [HIDDEN, WIDTH // 4]),
+                          "hidden.scales": ("F32", [HIDDEN, WIDTH // 32]), "hidden.biases": ("F32", [HIDDEN, WIDTH // 32]),
                           "hidden.bias": ("F32", [HIDDEN]), "classifier.weight": ("U32", [CLASSES, HIDDEN // 4]),
-                          "classifier.scales": ("F32", [CLASSES, 2]), "classifier.biases": ("F32", [CLASSES, 2])})
+                          "classifier.scales": ("F32", [CLASSES, HIDDEN // 32]), "classifier.biases": ("F32", [CLASSES, HIDDEN // 32])})
 
     def test_the_golden_stays_and_the_tolerance_is_that_of_the_bits(self):
         self.answer("quantize", "float", "-o", "q8", "--bits", "8")
