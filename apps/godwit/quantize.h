@@ -13,7 +13,7 @@
 namespace godwit::app {
 
 struct QuantizeArguments {
-  std::string bits;  // "8", "4", "mixed"; empty: not asked for
+  std::string bits;               // "8", "4", "mixed"; empty: not asked for
   std::optional<int> group_size;  // by default what the bits need
   double target = parity::mixed_target;
   std::vector<std::string> keep, overrides;

@@ -51,8 +51,8 @@ void micro(const Tile& t, const PanelPart<T>& part) {
   const D d;
   constexpr auto lanes = static_cast<int64_t>(hn::MaxLanes(D()));
   V sum[S][Rows][Vectors];
-  // Sums start from the bias; rows of C are brought near meanwhile. What is there already is added at the end: one chain
-  // over all parts of k would lose digits.
+  // Sums start from the bias; rows of C are brought near meanwhile. What is there already is added at the end: one
+  // chain over all parts of k would lose digits.
   auto start = [&](auto load) HWY_ATTR {
 #pragma GCC unroll 4
     for (int v = 0; v < Vectors; ++v) {
@@ -80,9 +80,8 @@ void micro(const Tile& t, const PanelPart<T>& part) {
   const bool whole = rest >= lanes;
   const auto mask = hn::FirstN(d, static_cast<size_t>(std::clamp<int64_t>(rest, 0, lanes)));
   auto load_whole = [&](const float* p, int) HWY_ATTR { return hn::LoadU(d, p); };
-  auto load_part = [&](const float* p, int v) HWY_ATTR {
-    return v < Vectors - 1 ? hn::LoadU(d, p) : hn::MaskedLoad(mask, d, p);
-  };
+  auto load_part = [&](const float* p, int v)
+                       HWY_ATTR { return v < Vectors - 1 ? hn::LoadU(d, p) : hn::MaskedLoad(mask, d, p); };
   whole ? start(load_whole) : start(load_part);
 #pragma GCC unroll 16
   for (int s = 1; s < S; ++s)
@@ -129,9 +128,8 @@ void micro(const Tile& t, const PanelPart<T>& part) {
   if (whole)
     finish(load_whole, [&](V x, float* p, int) HWY_ATTR { hn::StoreU(x, d, p); });
   else
-    finish(load_part, [&](V x, float* p, int v) HWY_ATTR {
-      v < Vectors - 1 ? hn::StoreU(x, d, p) : hn::BlendedStore(x, mask, d, p);
-    });
+    finish(load_part, [&](V x, float* p, int v)
+                          HWY_ATTR { v < Vectors - 1 ? hn::StoreU(x, d, p) : hn::BlendedStore(x, mask, d, p); });
 }
 
 template <class T>

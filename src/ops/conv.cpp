@@ -79,8 +79,8 @@ bool is_filter_bank(const array& weight, int groups) {
   return groups == 1 && weight.shape(1) == 1 && volume(weight.shape(), 2) >= 128;
 }
 
-// MLX 0.32.4 on CUDA: where a convolution has few results, what reads them may find other numbers there (seen with up to
-// 16 places, 3 channels in and 64 out). A product over gathered windows is small then, and right.
+// MLX 0.32.4 on CUDA: where a convolution has few results, what reads them may find other numbers there (seen with up
+// to 16 places, 3 channels in and 64 out). A product over gathered windows is small then, and right.
 constexpr int few_places = 64;
 
 array conv_float(const array& x, const array& weight, const Ints& stride, const Ints& low, const Ints& high,
@@ -93,7 +93,8 @@ array conv_float(const array& x, const array& weight, const Ints& stride, const 
   array whole = pad_spatial(x, low, high, array(0.0f));
   int places = x.shape(0);
   for (size_t i = 0; i < stride.size(); ++i)
-    places *= extent(whole.shape(2 + static_cast<int>(i)), 0, 0, weight.shape(2 + static_cast<int>(i)), stride[i], dilation[i]);
+    places *= extent(whole.shape(2 + static_cast<int>(i)), 0, 0, weight.shape(2 + static_cast<int>(i)), stride[i],
+                     dilation[i]);
   if (places < few_places) return conv_by_matmul(whole, weight, stride, dilation, groups);
   array padded = channels_last(whole), kernel = channels_last(weight);
   const Ints none = zeros_like(stride);
